@@ -1,0 +1,18 @@
+# Third parties, all of them Debian packages (scripts/deps installs them).  Nothing is downloaded here.
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(civetweb REQUIRED)
+# prometheus-cpp's package file also asks for civetweb, zlib and curl; only its core is linked.
+find_package(prometheus-cpp REQUIRED)
+
+# Asio ships neither a CMake nor a pkg-config file.  Compiled once, in common/net/asio.cpp.
+find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+add_library(cpu_monitor_asio INTERFACE)
+target_include_directories(cpu_monitor_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+target_compile_definitions(cpu_monitor_asio INTERFACE
+  ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION)
+target_link_libraries(cpu_monitor_asio INTERFACE Threads::Threads)
