@@ -1,0 +1,158 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "common/cpu_sample.hpp"
+#include "common/metric_group.hpp"
+#include "common/name_table.hpp"
+#include "common/result.hpp"
+
+/// The wire protocol, version 1: one JSON object a line.  docs/protocol.md is its page.
+///
+/// Threads: everything here is pure, callable from anywhere.
+namespace cpu_monitor {
+
+inline constexpr int kProtocolVersion = 1;
+
+/// Lines are counted without their '\n'.
+inline constexpr std::size_t kMaxLineBytesBeforeWelcome = std::size_t{4} * 1024;
+inline constexpr std::size_t kMaxLineBytes = std::size_t{256} * 1024;
+inline constexpr std::size_t kMaxJsonDepth = 6;
+inline constexpr std::size_t kMaxTextBytes = 128;  ///< of every string of a peer that is shown
+inline constexpr std::size_t kMaxRefusalMessageBytes = 512;
+inline constexpr std::size_t kMaxLabels = 16;
+inline constexpr std::size_t kMaxLabelNameBytes = 32;
+inline constexpr std::uint32_t kMaxCpus = 1024;    ///< CPUs of one machine
+inline constexpr std::uint32_t kMaxCpuId = 65535;  ///< the kernel's CPU number
+
+inline constexpr std::chrono::milliseconds kMinPushInterval{100};
+inline constexpr std::chrono::milliseconds kMaxPushInterval = std::chrono::minutes(20);
+inline constexpr std::chrono::milliseconds kDefaultPushInterval =
+    std::chrono::seconds(10);  ///< of a hello without one
+inline constexpr std::chrono::milliseconds kMinSampleInterval{10};
+inline constexpr std::chrono::milliseconds kMaxSampleInterval = std::chrono::seconds(10);
+inline constexpr std::uint32_t kDefaultTicksPerSecond = 100;  ///< of a hello without one
+
+/// Why the exporter ends a connection.  The name is the `code` on the wire and the `reason` label
+/// of the counters.
+enum class RefusalCode : std::uint8_t {
+  bad_json,   ///< not one JSON object in valid UTF-8, nested too deep, a key twice, HTTP
+  bad_field,  ///< a field that is missing, of the wrong type or out of range; a message out of turn
+  line_too_long,         ///< more bytes than max_line_bytes without a newline
+  handshake_timeout,     ///< no hello in time
+  idle_timeout,          ///< no message for three push intervals
+  unsupported_protocol,  ///< hello.protocol is not kProtocolVersion
+  tls_unexpected,        ///< a TLS client on a plain port
+  endpoint_denied,       ///< this peer may not report under this name, or at all
+  endpoint_in_use,       ///< a live connection holds the name
+  capacity,              ///< the table of agents is full
+};
+
+inline constexpr NameTable<RefusalCode, 10> kRefusalCodeNames{
+    {"bad_json", "bad_field", "line_too_long", "handshake_timeout", "idle_timeout",
+     "unsupported_protocol", "tls_unexpected", "endpoint_denied", "endpoint_in_use", "capacity"}};
+
+template <class T>
+using Decoded = Result<T, RefusalCode>;
+
+/// What an agent says first.
+struct Hello {
+  std::string endpoint;                ///< the machine's name; see is_valid_endpoint
+  std::optional<std::string> boot_id;  ///< the kernel's random uuid of this boot
+  std::optional<std::string> session;  ///< random per agent process; never shown
+  std::optional<std::string> agent_version;
+  std::uint32_t ticks_per_second = kDefaultTicksPerSecond;
+  std::chrono::milliseconds push_interval = kDefaultPushInterval;
+  std::optional<std::chrono::milliseconds> sample_interval;
+  std::map<std::string, std::string> labels;
+
+  bool operator==(const Hello&) const = default;
+};
+
+/// The counters last shown for an endpoint in this boot: where a restarted agent goes on.
+struct Resume {
+  std::chrono::milliseconds uptime{};  ///< CLOCK_BOOTTIME of the sample they came in
+  CpuCounters cpu;
+
+  bool operator==(const Resume&) const = default;
+};
+
+struct Welcome {
+  std::string exporter_version;
+  std::size_t max_line_bytes = kMaxLineBytes;
+  std::uint32_t max_cpus = kMaxCpus;
+  std::chrono::milliseconds idle_timeout{};
+  MetricGroups groups;  ///< what the exporter collects; an agent reads and sends no other.  Unknown
+                        ///< names are dropped; a welcome without the field means all.
+  std::optional<Resume> resume;
+
+  bool operator==(const Welcome&) const = default;
+};
+
+/// Every sample up to `sequence` is visible to a scrape.
+struct Ack {
+  std::uint64_t sequence = 0;
+
+  bool operator==(const Ack&) const = default;
+};
+
+struct Refusal {
+  std::string code;     ///< a name of kRefusalCodeNames, or one of a newer exporter
+  std::string message;  ///< says what a person should do
+  std::optional<std::chrono::milliseconds> retry_after;
+
+  bool operator==(const Refusal&) const = default;
+};
+
+/// The last line of a side that leaves on purpose.
+struct Goodbye {
+  std::string reason;  ///< agent: "stop" or "moved"; exporter: "stop"
+  std::optional<std::chrono::milliseconds> retry_after;
+
+  bool operator==(const Goodbye&) const = default;
+};
+
+/// A type this build does not know: to be counted and otherwise ignored.
+struct UnknownMessage {
+  bool operator==(const UnknownMessage&) const = default;
+};
+
+using AgentMessage =
+    std::variant<Hello, CpuSample, Goodbye, UnknownMessage>;  ///< agent -> exporter
+using ExporterMessage =
+    std::variant<Welcome, Ack, Refusal, Goodbye, UnknownMessage>;  ///< exporter -> agent
+
+/// Each returns one line that ends in '\n'.  Invalid UTF-8 in a string is replaced, not sent.
+[[nodiscard]] std::string encode(const Hello& hello);
+[[nodiscard]] std::string encode(const Welcome& welcome);
+[[nodiscard]] std::string encode(const Ack& ack);
+[[nodiscard]] std::string encode(const Refusal& refusal);
+[[nodiscard]] std::string encode(const Goodbye& goodbye);
+[[nodiscard]] std::string encode(const CpuSample& sample);
+
+/// Decode one line, without its '\n'.  Keeps nothing of `line`.
+///
+/// Strict in what it knows (types, ranges, finite numbers, UTF-8, duplicate keys, depth), deaf to
+/// fields it does not know.  Errors: the code to refuse with, and words for the peer that quote no
+/// byte of the line.  Throws only std::bad_alloc.
+[[nodiscard]] Decoded<AgentMessage> decode_agent_message(std::string_view line);
+[[nodiscard]] Decoded<ExporterMessage> decode_exporter_message(std::string_view line);
+
+/// `^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$`.  One bad label value makes Prometheus reject
+/// a whole scrape, so names are judged before anything else.
+[[nodiscard]] bool is_valid_endpoint(std::string_view name);
+
+/// `^[a-z_][a-z0-9_]{0,31}$`
+[[nodiscard]] bool is_valid_label_name(std::string_view name);
+
+/// At most kMaxTextBytes of valid UTF-8 without control characters (C0, DEL, C1).
+[[nodiscard]] bool is_showable_text(std::string_view text);
+
+}  // namespace cpu_monitor

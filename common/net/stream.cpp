@@ -1,0 +1,56 @@
+#include "common/net/stream.hpp"
+
+#include <utility>
+
+#include "common/net/tcp_options.hpp"
+
+namespace cpu_monitor::net {
+
+Stream::Stream(asio::ip::tcp::socket socket)
+    : socket_(std::move(socket)),
+      sent_(socket_.get_executor(), asio::steady_timer::time_point::max()) {
+  set_tcp_options(socket_);
+}
+
+void Stream::send(std::string_view lines) {
+  if (finishing_ || !socket_.is_open()) return;
+  queued_ += lines;
+  if (in_flight_.empty()) write_next();
+}
+
+asio::awaitable<void> Stream::drained() {
+  while (socket_.is_open() && unsent_bytes() > 0) {
+    co_await sent_.async_wait(use_nothrow);
+  }
+}
+
+void Stream::finish() {
+  finishing_ = true;
+  finish_if_sent();
+}
+
+void Stream::close() {
+  std::error_code ignored;
+  socket_.close(ignored);
+  sent_.cancel();
+}
+
+void Stream::write_next() {
+  in_flight_ = std::exchange(queued_, {});
+  auto on_written = [self = shared_from_this()](std::error_code ec, std::size_t /*bytes*/) {
+    self->in_flight_.clear();
+    if (ec) return self->close();
+    if (!self->queued_.empty()) return self->write_next();
+    self->sent_.cancel();
+    self->finish_if_sent();
+  };
+  asio::async_write(socket_, asio::buffer(in_flight_), std::move(on_written));
+}
+
+void Stream::finish_if_sent() {
+  if (!finishing_ || unsent_bytes() > 0) return;
+  std::error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+}  // namespace cpu_monitor::net
