@@ -1,0 +1,230 @@
+#include "agent/exporter_link.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+#include <variant>
+
+#include <asio/connect.hpp>
+
+#include "common/duration.hpp"
+#include "common/log.hpp"
+
+namespace cpu_monitor::agent {
+namespace {
+
+constexpr std::size_t kReadChunkBytes = 4096;
+constexpr std::chrono::milliseconds kMaxRetryAfter = std::chrono::minutes(5);
+
+/// Refusals that pass by themselves; all others wait for a person.
+bool passes_by_itself(std::string_view code) {
+  const auto known = kRefusalCodeNames.find(code);
+  return known == RefusalCode::endpoint_in_use || known == RefusalCode::capacity ||
+         known == RefusalCode::idle_timeout || known == RefusalCode::handshake_timeout;
+}
+
+/// A session of hours must not be taken for dead by one lost packet, nor a push every 20 minutes
+/// for silence.
+std::chrono::milliseconds ack_timeout(const ExporterLink::Settings& settings) {
+  return std::max(settings.min_ack_timeout,
+                  2 * settings.hello.push_interval + std::chrono::seconds(5));
+}
+
+}  // namespace
+
+ExporterLink::ExporterLink(asio::io_context& io, Settings settings, Events events)
+    : io_(io),
+      settings_(std::move(settings)),
+      events_(std::move(events)),
+      exporter_name_(format_host_port(settings_.exporter)),
+      resolver_(io),
+      deadline_(io),
+      retry_(io),
+      random_(std::random_device{}()),
+      backoff_(settings_.backoff_base, settings_.backoff_cap),
+      refused_backoff_(settings_.backoff_base, settings_.refused_backoff_cap) {}
+
+void ExporterLink::start() {
+  auto on_end = [](std::exception_ptr failure) {
+    if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
+  };
+  asio::co_spawn(io_, run(), std::move(on_end));
+}
+
+void ExporterLink::offer(CpuSample sample) {
+  pending_ = std::move(sample);
+  send_pending();
+}
+
+void ExporterLink::stop() {
+  stopping_ = true;
+  retry_.cancel();
+  resolver_.cancel();
+  if (connecting_) connecting_->close();
+  if (!stream_) return;
+  if (welcomed_at_) {
+    Goodbye goodbye;
+    goodbye.reason = "stop";
+    stream_->send(encode(goodbye));
+  }
+  stream_->finish();
+  set_deadline(std::chrono::seconds(1));
+}
+
+asio::awaitable<void> ExporterLink::run() {
+  while (!stopping_) {
+    co_await serve_one_connection();
+    if (stopping_) co_return;
+    const auto wait = next_wait();
+    log::debug("next attempt", {{"exporter", exporter_name_}, {"in", format_duration(wait)}});
+    retry_.expires_after(wait);
+    co_await retry_.async_wait(net::use_nothrow);
+  }
+}
+
+asio::awaitable<void> ExporterLink::serve_one_connection() {
+  was_refused_ = false;
+  timed_out_ = false;
+  retry_after_ = {};
+  framer_ = LineFramer(kMaxLineBytes);
+
+  const bool is_connected = co_await connect();
+  if (is_connected) {
+    set_deadline(settings_.welcome_timeout);
+    stream_->send(encode(settings_.hello));
+    co_await read_lines();
+    stream_->close();
+    stream_.reset();
+  }
+  deadline_.cancel();
+  in_flight_.reset();
+  const bool was_welcomed = std::exchange(welcomed_at_, std::nullopt).has_value();
+  if (was_welcomed && !stopping_ && events_.disconnected) events_.disconnected();
+}
+
+asio::awaitable<bool> ExporterLink::connect() {
+  const std::string port = std::to_string(settings_.exporter.port);
+  auto [resolve_error, addresses] =
+      co_await resolver_.async_resolve(settings_.exporter.host, port, net::use_nothrow);
+  if (stopping_) co_return false;
+  if (resolve_error) {
+    note_failure("cannot look up the exporter's name", resolve_error.message());
+    co_return false;
+  }
+
+  set_deadline(settings_.connect_timeout);
+  connecting_.emplace(io_);
+  auto [connect_error, address] =
+      co_await asio::async_connect(*connecting_, addresses, net::use_nothrow);
+  auto socket = std::move(*connecting_);
+  connecting_.reset();
+  if (stopping_) co_return false;
+  if (connect_error) {
+    note_failure("cannot connect to the exporter",
+                 timed_out_ ? "timed out" : connect_error.message());
+    co_return false;
+  }
+  stream_ = std::make_shared<net::Stream>(std::move(socket));
+  co_return true;
+}
+
+asio::awaitable<void> ExporterLink::read_lines() {
+  const auto stream = stream_;
+  std::array<char, kReadChunkBytes> chunk{};
+  for (;;) {
+    auto [ec, bytes] = co_await stream->read_some(asio::buffer(chunk));
+    if (ec) {
+      if (stopping_ || was_refused_) co_return;
+      note_failure(welcomed_at_ ? "lost the exporter" : "the exporter closed before its welcome",
+                   timed_out_ ? "no answer in time" : ec.message());
+      co_return;
+    }
+    const auto status = framer_.push(std::string_view(chunk.data(), bytes),
+                                     [this](std::string_view line) { return handle_line(line); });
+    if (status != LineFramer::Status::ok) co_return;
+  }
+}
+
+/// Returns false when the connection is over.
+bool ExporterLink::handle_line(std::string_view line) {
+  const auto message = decode_exporter_message(line);
+  if (!message) {
+    note_failure("the answer is not of this protocol; is it the exporter's ingest port?",
+                 message.error().detail);
+    return false;
+  }
+  std::visit([this](const auto& known) { handle(known); }, *message);
+  return !was_refused_;
+}
+
+void ExporterLink::handle(const Welcome& welcome) {
+  if (welcomed_at_ || stopping_) return;
+  welcomed_at_ = std::chrono::steady_clock::now();
+  set_deadline(ack_timeout(settings_));
+  last_failure_.clear();
+  log::info("connected", {{"exporter", exporter_name_},
+                          {"endpoint", settings_.hello.endpoint},
+                          {"exporter_version", welcome.exporter_version}});
+  if (events_.welcomed) events_.welcomed(welcome);
+  send_pending();
+}
+
+void ExporterLink::handle(const Ack& ack) {
+  if (!in_flight_ || ack.sequence != in_flight_->sequence) return;
+  set_deadline(ack_timeout(settings_));
+  const auto now = std::chrono::steady_clock::now();
+  if (welcomed_at_ && now - *welcomed_at_ >= settings_.steady_after) {
+    backoff_.reset();
+    refused_backoff_.reset();
+  }
+  const CpuSample sample = *std::exchange(in_flight_, std::nullopt);
+  if (events_.acknowledged) events_.acknowledged(sample);
+  send_pending();
+}
+
+void ExporterLink::handle(const Refusal& refusal) {
+  was_refused_ = !passes_by_itself(refusal.code);
+  retry_after_ = refusal.retry_after.value_or(retry_after_);
+  note_failure("refused by the exporter (" + refusal.code + ")", refusal.message);
+}
+
+void ExporterLink::handle(const Goodbye& goodbye) {
+  retry_after_ = goodbye.retry_after.value_or(retry_after_);
+  log::info("the exporter says goodbye",
+            {{"exporter", exporter_name_}, {"reason", goodbye.reason}});
+}
+
+void ExporterLink::send_pending() {
+  if (!stream_ || !welcomed_at_ || stopping_ || in_flight_ || !pending_) return;
+  in_flight_ = *std::exchange(pending_, std::nullopt);
+  in_flight_->sequence = ++last_sequence_;
+  stream_->send(encode(*in_flight_));
+}
+
+void ExporterLink::set_deadline(std::chrono::milliseconds from_now) {
+  deadline_.expires_after(from_now);
+  deadline_.async_wait([this](std::error_code ec) {
+    if (ec) return;
+    timed_out_ = true;
+    if (connecting_) connecting_->close();
+    if (stream_) stream_->close();
+  });
+}
+
+void ExporterLink::note_failure(std::string_view what, std::string_view detail) {
+  std::string failure = std::string(what) + ": " + std::string(detail);
+  if (failure == last_failure_) {
+    log::debug(what, {{"exporter", exporter_name_}, {"reason", detail}});
+    return;
+  }
+  log::warn(what, {{"exporter", exporter_name_}, {"reason", detail}});
+  last_failure_ = std::move(failure);
+}
+
+std::chrono::milliseconds ExporterLink::next_wait() {
+  const auto jittered = was_refused_ ? refused_backoff_.next(random_) : backoff_.next(random_);
+  return std::max(jittered, std::min(retry_after_, kMaxRetryAfter));
+}
+
+}  // namespace cpu_monitor::agent

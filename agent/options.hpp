@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/host_port.hpp"
+#include "common/log.hpp"
+
+namespace cpu_monitor::agent {
+
+/// Everything that can be set, validated as a whole.
+struct AgentOptions {
+  HostPort exporter{"127.0.0.1", 8080};
+  std::string endpoint;  ///< a valid endpoint name
+  std::chrono::milliseconds sample_interval{100};
+  std::chrono::milliseconds push_interval{1000};  ///< a multiple of sample_interval
+  std::optional<bool> per_core;                   ///< none: up to 64 CPUs
+  std::map<std::string, std::string> labels;
+  std::string procfs = "/proc";
+  bool print = false;
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::logfmt;
+};
+
+/// What a command line asks for: to run with these options, or to print a text and leave with a
+/// code (help, version: 0, on stdout; bad usage: 2, on stderr).
+struct AgentCommand {
+  std::optional<AgentOptions> run;
+  std::string text;
+  int exit_code = 0;
+};
+
+/// Reads the command line.  `host_name` is the default endpoint; `is_terminal` (stdout is one) the
+/// default of --print. Every error names the flag, the value and what would be right.  Threads:
+/// pure.
+[[nodiscard]] AgentCommand parse_command_line(int argc, const char* const* argv,
+                                              const std::string& host_name, bool is_terminal);
+
+}  // namespace cpu_monitor::agent

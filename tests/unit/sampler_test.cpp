@@ -1,0 +1,519 @@
+#include "agent/sampler.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <ostream>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+namespace cpu_monitor::agent {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+struct Counters {
+  std::int64_t user = 1000;
+  std::int64_t idle = 90000;
+  std::int64_t iowait = 500;
+
+  [[nodiscard]] std::string line(std::string_view name) const {
+    std::string text(name);
+    for (const std::int64_t ticks : {user, std::int64_t{0}, std::int64_t{700}, idle, iowait}) {
+      text += " " + std::to_string(ticks);
+    }
+    return text + " 0 0 0 0 0\n";
+  }
+};
+
+/// A machine of one CPU whose /proc/stat we write.
+class SamplerTest : public testing::Test {
+ protected:
+  SamplerTest() {
+    std::string name = testing::TempDir() + "sampler_XXXXXX";
+    root_ = ::mkdtemp(name.data());
+    reader_.emplace(root_.string());
+    sampler_.emplace(*reader_, 100);
+  }
+  ~SamplerTest() override { fs::remove_all(root_); }
+
+  void write(std::string_view text) const {
+    std::ofstream(root_ / "stat", std::ios::binary | std::ios::trunc) << text;
+  }
+  void remove() const { fs::remove(root_ / "stat"); }
+
+  void tick() {
+    uptime_ += 100ms;
+    sampler_->tick(uptime_);
+  }
+  void tick(const Counters& counters) {
+    write(counters.line("cpu ") + counters.line("cpu0") + "intr 1\n");
+    tick();
+  }
+  CpuSample end_window() { return sampler_->end_window(uptime_, true); }
+
+  fs::path root_;
+  std::optional<HostReader> reader_;
+  std::optional<Sampler> sampler_;
+  milliseconds uptime_ = 1h;
+  Counters now_;
+};
+
+std::uint64_t discarded(const CpuSample& sample, DiscardReason reason) {
+  return sample.discarded ? (*sample.discarded)[reason] : 0;
+}
+
+// --- percent
+
+TEST_F(SamplerTest, PercentIsTheBusyShareOfTheWindow) {
+  tick(now_);
+  now_.user += 25;
+  now_.idle += 70;
+  now_.iowait += 5;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 25.0);
+}
+
+TEST_F(SamplerTest, PercentSumsAllReadingsOfTheWindow) {
+  tick(now_);
+  for (int i = 0; i < 10; ++i) {
+    now_.user += i;
+    now_.idle += 10 - i;
+    tick(now_);
+  }
+  EXPECT_EQ(end_window().percent, 45.0);
+}
+
+TEST_F(SamplerTest, PercentHasTwoDecimals) {
+  tick(now_);
+  now_.user += 1;
+  now_.idle += 2;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 33.33);
+}
+
+TEST_F(SamplerTest, EachWindowStandsForItself) {
+  tick(now_);
+  now_.user += 10;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 100.0);
+  now_.idle += 10;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 0.0);
+}
+
+TEST_F(SamplerTest, AWindowBeginsWhereTheLastOneEnded) {
+  tick(now_);
+  static_cast<void>(end_window());
+  now_.user += 3;
+  now_.idle += 1;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 75.0) << "with a single reading, by that of the window before";
+}
+
+TEST_F(SamplerTest, AFirstReadingHasCountersButNoPercent) {
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  ASSERT_TRUE(sample.cpu);
+  EXPECT_EQ(sample.cpu->total[CpuMode::idle], 90000u);
+  EXPECT_EQ(sample.discarded, std::nullopt);
+}
+
+TEST_F(SamplerTest, AWindowInWhichNothingMovedIsIdle) {
+  tick(now_);
+  tick();
+  tick();
+  EXPECT_EQ(end_window().percent, 0.0);
+  tick();
+  EXPECT_EQ(end_window().percent, 0.0);
+}
+
+TEST_F(SamplerTest, AStepBackThatHealsWithinTheWindowIsNoMatter) {
+  tick(now_);
+  now_.idle -= 5;
+  tick(now_);
+  now_.idle += 95;
+  now_.user += 10;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, 10.0);
+  EXPECT_EQ(sample.discarded, std::nullopt);
+}
+
+TEST_F(SamplerTest, AStepBackThatDoesNotHealGivesNoPercentAndIsCounted) {
+  tick(now_);
+  now_.idle -= 5;
+  now_.user += 3;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  EXPECT_TRUE(sample.cpu);
+  EXPECT_EQ(discarded(sample, DiscardReason::stepped_back), 1u);
+}
+
+TEST_F(SamplerTest, ABusySideThatSteppedBackGivesNoPercentEither) {
+  tick(now_);
+  now_.user -= 2;
+  now_.idle += 2;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt) << "though the two add up to nothing";
+  EXPECT_EQ(discarded(sample, DiscardReason::stepped_back), 1u);
+}
+
+TEST_F(SamplerTest, IowaitBookedBackToIdleStillSaysTenPercent) {
+  tick(now_);
+  now_.user += 10;
+  now_.idle += 130;
+  now_.iowait -= 40;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 10.0);
+}
+
+TEST_F(SamplerTest, ASuspendLeavesThatIntervalOut) {
+  tick(now_);
+  now_.user += 1;
+  now_.idle += 9;
+  tick(now_);
+  now_.idle -= 50000;
+  now_.user += 5;
+  tick(now_);
+  now_.user += 1;
+  now_.idle += 9;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, 10.0);
+  EXPECT_EQ(discarded(sample, DiscardReason::suspend), 2u);
+}
+
+TEST_F(SamplerTest, AWindowOfDroppedIntervalsOnlyGivesNoPercent) {
+  tick(now_);
+  static_cast<void>(end_window());
+  now_.idle -= 50000;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  EXPECT_TRUE(sample.cpu);
+}
+
+// --- readings that fail
+
+struct Damage {
+  const char* name;
+  const char* text;
+  DiscardReason reason;
+  friend std::ostream& operator<<(std::ostream& out, const Damage& d) { return out << d.name; }
+};
+
+class SamplerDamage : public SamplerTest, public testing::WithParamInterface<Damage> {};
+
+TEST_P(SamplerDamage, YieldsNoNumbersAndIsCounted) {
+  write(GetParam().text);
+  for (int i = 0; i < 3; ++i) tick();
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  EXPECT_EQ(sample.cpu, std::nullopt);
+  EXPECT_EQ(discarded(sample, GetParam().reason), 3u);
+}
+
+TEST_P(SamplerDamage, DoesNotTouchTheCountersOrTheOtherReadings) {
+  tick(now_);
+  write(GetParam().text);
+  tick();
+  now_.user += 5;
+  now_.idle += 15;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, 25.0);
+  ASSERT_TRUE(sample.cpu);
+  EXPECT_EQ(sample.cpu->total[CpuMode::user], 1005u);
+  EXPECT_EQ(discarded(sample, GetParam().reason), 1u);
+}
+
+std::string damage_name(const testing::TestParamInfo<Damage>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(
+    Texts, SamplerDamage,
+    testing::Values(Damage{"Empty", "", DiscardReason::empty},
+                    Damage{"Torn", "cpu  1 2 3 4\ncpu0 1 2", DiscardReason::torn},
+                    Damage{"Negative", "cpu  1 2 -3 4\nintr 1\n", DiscardReason::malformed},
+                    Damage{"AnotherFile", "hello\n", DiscardReason::malformed}),
+    damage_name);
+
+TEST_F(SamplerTest, AMissingFileYieldsNoNumbersAndIsCounted) {
+  tick();
+  tick();
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  EXPECT_EQ(sample.cpu, std::nullopt);
+  EXPECT_EQ(discarded(sample, DiscardReason::missing), 2u);
+  EXPECT_TRUE(sample.time);
+  EXPECT_TRUE(sample.self);
+}
+
+TEST_F(SamplerTest, AFifoYieldsNoNumbersAndIsCounted) {
+  ASSERT_EQ(::mkfifo((root_ / "stat").c_str(), 0600), 0);
+  tick();
+  EXPECT_EQ(discarded(end_window(), DiscardReason::not_a_file), 1u);
+}
+
+TEST_F(SamplerTest, AFileThatGoesAwayInventsNoNumbers) {
+  tick(now_);
+  static_cast<void>(end_window());
+  remove();
+  tick();
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  EXPECT_EQ(sample.cpu, std::nullopt);
+  EXPECT_EQ(discarded(sample, DiscardReason::missing), 1u);
+}
+
+TEST_F(SamplerTest, AFileThatReturnsGoesOnWhereItWas) {
+  tick(now_);
+  remove();
+  tick();
+  static_cast<void>(end_window());
+  now_.user += 10;
+  now_.idle += 10;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, 50.0);
+  EXPECT_EQ(sample.cpu->total[CpuMode::user], 1010u);
+  EXPECT_EQ(discarded(sample, DiscardReason::missing), 1u) << "counted since the agent started";
+}
+
+TEST_F(SamplerTest, AWindowWithoutAnyTickSaysSo) {
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  EXPECT_EQ(sample.cpu, std::nullopt);
+  ASSERT_TRUE(sample.discarded);
+  EXPECT_FALSE(sample.discarded->any());
+}
+
+TEST_F(SamplerTest, KnowsTheCpusOfTheLastGoodReading) {
+  EXPECT_EQ(sampler_->cpu_count(), 0u);
+  write("cpu  1 2 3 4\ncpu0 1 2 3 4\ncpu5 1 2 3 4\nintr 1\n");
+  tick();
+  EXPECT_EQ(sampler_->cpu_count(), 2u);
+  write("cpu  1 2 3 4\ncpu0 1 2");
+  tick();
+  EXPECT_EQ(sampler_->cpu_count(), 2u);
+}
+
+// --- the rest of a sample
+
+TEST_F(SamplerTest, CoresComeOnlyWhenAskedFor) {
+  tick(now_);
+  EXPECT_EQ(sampler_->end_window(uptime_, true).cpu->cores.size(), 1u);
+  tick(now_);
+  EXPECT_TRUE(sampler_->end_window(uptime_, false).cpu->cores.empty());
+}
+
+TEST_F(SamplerTest, CarriesBothClocks) {
+  tick(now_);
+  const auto before = std::chrono::system_clock::now().time_since_epoch();
+  const CpuSample sample = sampler_->end_window(123456ms, true);
+  EXPECT_EQ(sample.uptime, 123456ms);
+  ASSERT_TRUE(sample.time);
+  EXPECT_GE(*sample.time + 1ms, before);
+  EXPECT_LE(*sample.time, before + 1min);
+}
+
+TEST_F(SamplerTest, LeavesTheSequenceToTheLink) {
+  tick(now_);
+  EXPECT_EQ(end_window().sequence, 0u);
+}
+
+TEST_F(SamplerTest, CarriesWhatTheAgentItselfCosts) {
+  tick(now_);
+  const CpuSample first = end_window();
+  ASSERT_TRUE(first.self);
+  EXPECT_GE(first.self->resident_bytes, 256u * 1024);
+  EXPECT_LE(first.self->resident_bytes, std::uint64_t{1} << 40);
+  volatile unsigned work = 0;
+  for (unsigned i = 0; i < 5'000'000; ++i) work = work + i;
+  const CpuSample second = end_window();
+  ASSERT_TRUE(second.self);
+  EXPECT_GT(second.self->cpu_seconds, first.self->cpu_seconds);
+  EXPECT_LT(second.self->cpu_seconds, 600);
+}
+
+TEST_F(SamplerTest, ResumesFromWhatWasShown) {
+  CpuCounters shown;
+  shown.total.fields = 10;
+  shown.total.ticks = {2000, 0, 700, 990000, 500};
+  tick(now_);
+  sampler_->resume(shown, uptime_ - 1s);
+  now_.user += 4;
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.cpu->total[CpuMode::user], 2004u);
+  EXPECT_EQ(sample.cpu->total[CpuMode::idle], 990000u);
+  EXPECT_EQ(sample.percent, 100.0) << "from the kernel's own numbers";
+}
+
+TEST_F(SamplerTest, ResumesThoughNothingCouldBeReadYet) {
+  CpuCounters shown;
+  shown.total.fields = 10;
+  shown.total.ticks = {2000, 0, 700, 990000, 500};
+  tick();
+  sampler_->resume(shown, uptime_ - 1s);
+  tick(now_);
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.cpu->total[CpuMode::user], 2000u);
+  EXPECT_EQ(sample.percent, std::nullopt);
+}
+
+// --- the log
+
+std::size_t occurrences(const std::string& text, const std::string& what) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+class SamplerLog : public SamplerTest {
+ protected:
+  SamplerLog() { testing::internal::CaptureStderr(); }
+  ~SamplerLog() override {
+    if (is_capturing_) static_cast<void>(testing::internal::GetCapturedStderr());
+  }
+
+  std::string logged() {
+    is_capturing_ = false;
+    return testing::internal::GetCapturedStderr();
+  }
+
+  bool is_capturing_ = true;
+};
+
+TEST_F(SamplerLog, AGoodMachineIsNotWorthALine) {
+  for (int i = 0; i < 10; ++i) tick(now_);
+  EXPECT_EQ(logged(), "");
+}
+
+TEST_F(SamplerLog, AStandingFailureIsLoggedOnceWithItsPath) {
+  for (int i = 0; i < 2000; ++i) tick();
+  const std::string text = logged();
+  EXPECT_EQ(occurrences(text, "\n"), 1u) << text;
+  EXPECT_EQ(occurrences(text, "level=warn"), 1u) << text;
+  EXPECT_EQ(occurrences(text, "reason=missing"), 1u) << text;
+  EXPECT_EQ(occurrences(text, (root_ / "stat").string()), 1u) << text;
+}
+
+TEST_F(SamplerLog, DamagedTextIsLoggedWithItsPath) {
+  write("cpu  1 2 3 4\n");
+  tick();
+  const std::string text = logged();
+  EXPECT_EQ(occurrences(text, "reason=torn"), 1u) << text;
+  EXPECT_EQ(occurrences(text, (root_ / "stat").string()), 1u) << text;
+}
+
+TEST_F(SamplerLog, ItsEndIsLoggedOnce) {
+  tick();
+  for (int i = 0; i < 10; ++i) tick(now_);
+  const std::string text = logged();
+  EXPECT_EQ(occurrences(text, "level=warn"), 1u) << text;
+  EXPECT_EQ(occurrences(text, "level=info"), 1u) << text;
+}
+
+TEST_F(SamplerLog, AnotherReasonIsLogged) {
+  tick();
+  uptime_ += Sampler::kLogPause;
+  write("cpu  1 2 3 4\n");
+  tick();
+  const std::string text = logged();
+  EXPECT_EQ(occurrences(text, "reason=missing"), 1u) << text;
+  EXPECT_EQ(occurrences(text, "reason=torn"), 1u) << text;
+}
+
+TEST_F(SamplerLog, AFailureThatComesAndGoesDoesNotFloodTheLog) {
+  for (int i = 0; i < 250; ++i) {
+    write("cpu  1 2 3 4\n");
+    tick();
+    tick(now_);
+  }
+  const std::string text = logged();
+  EXPECT_EQ(occurrences(text, "level=warn"), 1u) << text;
+  EXPECT_EQ(occurrences(text, "level=info"), 1u) << text;
+}
+
+TEST_F(SamplerLog, AFailureHeldBackIsLoggedInTheEndIfItStands) {
+  tick();
+  tick(now_);
+  remove();
+  for (milliseconds waited = 0ms; waited < Sampler::kLogPause; waited += 100ms) tick();
+  EXPECT_EQ(occurrences(logged(), "reason=missing"), 2u);
+}
+
+// --- properties
+
+TEST_F(SamplerTest, AnyCutIntoWindowsAddsUpToTheSame) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 20; ++round) {
+    Sampler one_window(*reader_, 100);
+    Sampler many_windows(*reader_, 100);
+    const Counters first = now_;
+    double busy = 0;
+    double all_before = 0;
+    for (int i = 0; i < 60; ++i) {
+      if (i > 0) {
+        now_.user += static_cast<std::int64_t>(random() % 10);
+        now_.idle += static_cast<std::int64_t>(random() % 10);
+      }
+      tick(now_);
+      one_window.tick(uptime_);
+      many_windows.tick(uptime_);
+      if (random() % 5 != 0 && i != 59) continue;
+      const auto all = static_cast<double>(now_.user + now_.idle - first.user - first.idle);
+      const CpuSample sample = many_windows.end_window(uptime_, false);
+      if (sample.percent) busy += *sample.percent / 100 * (all - all_before);
+      all_before = all;
+    }
+    EXPECT_NEAR(busy, static_cast<double>(now_.user - first.user), 0.2);
+    const CpuSample whole = one_window.end_window(uptime_, false);
+    ASSERT_TRUE(whole.percent);
+    EXPECT_NEAR(*whole.percent, 100 * busy / all_before, 0.1);
+    EXPECT_EQ(whole.cpu->total[CpuMode::user], static_cast<Ticks>(now_.user));
+    EXPECT_EQ(whole.cpu->total[CpuMode::idle], static_cast<Ticks>(now_.idle));
+  }
+}
+
+TEST(Uptime, IsTheKernelsAndRunsForward) {
+  const milliseconds first = uptime_now();
+  const milliseconds second = uptime_now();
+  EXPECT_GE(second, first);
+  std::ifstream file("/proc/uptime");
+  double seconds = 0;
+  file >> seconds;
+  EXPECT_NEAR(seconds, static_cast<double>(first.count()) / 1000, 5);
+}
+
+TEST(SamplerOnThisMachine, ReadsAPlausibleShare) {
+  HostReader reader("/proc");
+  Sampler sampler(reader, static_cast<Ticks>(::sysconf(_SC_CLK_TCK)));
+  sampler.tick(uptime_now());
+  volatile unsigned work = 0;
+  for (unsigned i = 0; i < 20'000'000; ++i) work = work + i;
+  sampler.tick(uptime_now());
+  const CpuSample sample = sampler.end_window(uptime_now(), true);
+  ASSERT_TRUE(sample.percent);
+  EXPECT_GE(*sample.percent, 0);
+  EXPECT_LE(*sample.percent, 100);
+  ASSERT_TRUE(sample.cpu);
+  EXPECT_GE(sample.cpu->cores.size(), 1u);
+  EXPECT_GT(sample.cpu->total[CpuMode::user], 0u);
+}
+
+}  // namespace
+}  // namespace cpu_monitor::agent
