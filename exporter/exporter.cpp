@@ -1,0 +1,104 @@
+#include "exporter/exporter.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "common/log.hpp"
+#include "common/net/stop_signal.hpp"
+
+namespace cpu_monitor::exporter {
+namespace {
+
+/// Descriptors kept for everything but agents: newcomers, the web server, files.
+constexpr std::size_t kOtherDescriptors = 128;
+
+/// Connections beside the agents' that may be open at once: newcomers, and those just refused.
+constexpr std::size_t kNewcomers = 512;
+
+std::size_t descriptor_limit() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Clamps the number of agents to what the descriptors allow.
+ExporterOptions within_descriptors(ExporterOptions options) {
+  const std::size_t most = std::max(descriptor_limit(), kOtherDescriptors + 1) - kOtherDescriptors;
+  if (options.max_agents > most) {
+    log::warn(
+        "fewer agents than --ingest.max-agents: raise the limit of open files (ulimit -n)",
+        {{"max_agents", std::to_string(options.max_agents)}, {"possible", std::to_string(most)}});
+    options.max_agents = most;
+  }
+  return options;
+}
+
+Fleet::Limits fleet_limits(const ExporterOptions& options) {
+  Fleet::Limits limits;
+  limits.max_agents = options.max_agents;
+  limits.stale_after = options.stale_after;
+  limits.forget_after = options.forget_after;
+  return limits;
+}
+
+IngestListener::Settings listener_settings(const ExporterOptions& options, SessionLimits limits) {
+  IngestListener::Settings settings;
+  settings.addresses = options.ingest_addresses;
+  settings.legacy_allow = options.legacy_allow;
+  settings.max_connections =
+      std::min(options.max_agents + kNewcomers, descriptor_limit() - kOtherDescriptors / 2);
+  settings.groups = options.collect;
+  settings.limits = limits;
+  settings.limits.max_sample_rate = options.max_sample_rate;
+  return settings;
+}
+
+WebServer::Settings web_settings(const ExporterOptions& options) {
+  return {options.web_addresses, options.telemetry_path, options.collect};
+}
+
+void log_addresses(const char* component, const std::vector<HostPort>& addresses) {
+  for (const HostPort& address : addresses) {
+    log::info("listening", {{"component", component}, {"address", format_host_port(address)}});
+  }
+}
+
+}  // namespace
+
+Exporter::Exporter(asio::io_context& io, const ExporterOptions& options, SessionLimits limits)
+    : fleet_(fleet_limits(options)),
+      listener_(io, listener_settings(options, limits), fleet_, metrics_),
+      web_(web_settings(options), fleet_, gauge_, metrics_) {}
+
+void Exporter::start() { listener_.start(); }
+
+void Exporter::stop() {
+  web_.set_stopping();
+  listener_.stop();
+}
+
+void run_exporter(const ExporterOptions& options) {
+  raise_descriptor_limit();
+  asio::io_context io{1};
+  Exporter exporter(io, within_descriptors(options));
+  net::StopSignal stop_signal(io, [&exporter] {
+    log::info("stopping");
+    exporter.stop();
+  });
+  exporter.start();
+  log_addresses("ingest", exporter.ingest().addresses());
+  log_addresses("web", exporter.web().addresses());
+  io.run();
+}
+
+}  // namespace cpu_monitor::exporter

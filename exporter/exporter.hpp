@@ -1,0 +1,43 @@
+#pragma once
+
+#include "common/net/asio.hpp"
+#include "exporter/fleet.hpp"
+#include "exporter/ingest_listener.hpp"
+#include "exporter/options.hpp"
+#include "exporter/percent_gauge.hpp"
+#include "exporter/self_metrics.hpp"
+#include "exporter/session.hpp"
+#include "exporter/web_server.hpp"
+
+namespace cpu_monitor::exporter {
+
+/// The wiring of one exporter: agents -> listener -> fleet -> web server.
+///
+/// Ownership: must outlive the run of its io_context.  Threads: the io_context's; civetweb brings
+/// its own.
+class Exporter {
+ public:
+  /// Listens on all addresses at once.  `limits` bound each connection; the sample rate is taken
+  /// from `options`. Throws std::runtime_error when an address cannot be had.
+  Exporter(asio::io_context& io, const ExporterOptions& options, SessionLimits limits = {});
+
+  void start();
+
+  /// Says goodbye to all agents and lets io_context::run return.
+  void stop();
+
+  [[nodiscard]] const IngestListener& ingest() const { return listener_; }
+  [[nodiscard]] const WebServer& web() const { return web_; }
+
+ private:
+  Fleet fleet_;
+  PercentGauge gauge_;
+  SelfMetrics metrics_;
+  IngestListener listener_;
+  WebServer web_;  // last: it goes first, so that no scrape sees a dying object
+};
+
+/// Runs an exporter until SIGTERM or SIGINT.  Throws std::exception when it cannot start.
+void run_exporter(const ExporterOptions& options);
+
+}  // namespace cpu_monitor::exporter

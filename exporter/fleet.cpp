@@ -1,0 +1,261 @@
+#include "exporter/fleet.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace cpu_monitor::exporter {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::shared_ptr<const AgentIdentity> identity_of(const Hello& hello) {
+  auto identity = std::make_shared<AgentIdentity>();
+  identity->endpoint = hello.endpoint;
+  identity->version = hello.agent_version.value_or("");
+  identity->labels = hello.labels;
+  identity->ticks_per_second = hello.ticks_per_second;
+  return identity;
+}
+
+/// Two unknowns are not the same.
+bool are_same(const std::optional<std::string>& one, const std::optional<std::string>& other) {
+  return one.has_value() && one == other;
+}
+
+Error<RefusalCode> in_use() {
+  return {RefusalCode::endpoint_in_use,
+          "a live agent holds this name; if two machines share it, start one of them with its own "
+          "--endpoint"};
+}
+
+Error<RefusalCode> table_full(std::size_t max_agents) {
+  return {RefusalCode::capacity, "the exporter is full with " + std::to_string(max_agents) +
+                                     " agents; raise its --ingest.max-agents"};
+}
+
+bool has_lower_id(const CoreTimes& one, const CoreTimes& other) { return one.id < other.id; }
+
+/// A CPU that went offline, or all of them when per-core counters were switched off, may come back
+/// under a restarted agent: what was last shown of it is kept until then.
+void add_vanished_cores(Resume& shown, const CpuCounters& newest, milliseconds uptime) {
+  std::vector<CoreTimes> cores;
+  std::ranges::set_union(newest.cores, shown.cpu.cores, std::back_inserter(cores), has_lower_id);
+  shown.cpu.total = newest.total;
+  shown.cpu.cores = std::move(cores);
+  // The age of the oldest part: an agent bounds growth by the time since then, and would throw true
+  // time away if that were too short.
+  shown.uptime = std::min(shown.uptime, uptime);
+}
+
+/// Brings what a restarted agent goes on from up to `sample`, which is shown from now on.
+void update_resume(std::optional<Resume>& resume, const CpuSample& sample) {
+  if (!sample.cpu) return;
+  if (!sample.uptime) return resume.reset();
+  if (!resume) resume.emplace();
+  Resume& shown = *resume;
+  if (!std::ranges::includes(sample.cpu->cores, shown.cpu.cores, has_lower_id)) {
+    add_vanished_cores(shown, *sample.cpu, *sample.uptime);
+    if (shown.cpu.cores.size() <= kMaxCpus) return;
+  }
+  shown.uptime = *sample.uptime;
+  shown.cpu = *sample.cpu;
+}
+
+}  // namespace
+
+milliseconds Fleet::silence_limit(milliseconds push_interval) {
+  return std::max<milliseconds>(std::chrono::seconds(10), 3 * push_interval);
+}
+
+Result<Fleet::Claim, RefusalCode> Fleet::claim(const Hello& hello, ConnectionId connection,
+                                               const Moment& now) {
+  const std::lock_guard lock(mutex_);
+  Claim claim;
+  Record* record = find_remembered(hello.endpoint, now);
+  if (record == nullptr) {
+    if (!make_room(now)) return table_full(limits_.max_agents);
+    record = &remember(hello, now);
+  } else if (record->holder) {
+    if (!may_take_over(*record, hello, now)) return in_use();
+    if (!are_same(record->session, hello.session)) record->last_takeover = now.steady;
+    claim.displaced = record->holder;
+  }
+  hand_over(*record, hello, connection, now);
+  claim.resume = record->resume;
+  return claim;
+}
+
+Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection, CpuSample sample,
+                            const Moment& now) {
+  auto newest = std::make_shared<const CpuSample>(std::move(sample));
+  const std::lock_guard lock(mutex_);
+  Record* const record = find_held(endpoint, connection);
+  if (record == nullptr) return Applied::not_holder;
+  if (newest->sequence <= record->last_sequence) return Applied::sequence_not_rising;
+  record->last_sequence = newest->sequence;
+  record->last_heard = now.steady;
+  record->alive_until = now.steady + silence_limit(record->push_interval);
+  record->last_sample = now.system;
+  if (newest->time) {
+    record->clock_skew =
+        *newest->time - std::chrono::floor<milliseconds>(now.system.time_since_epoch());
+  }
+  update_resume(record->resume, *newest);
+  record->sample.swap(newest);  // the old one is freed when the lock is gone
+  return Applied::applied;
+}
+
+void Fleet::release(std::string_view endpoint, ConnectionId connection) {
+  const std::lock_guard lock(mutex_);
+  Record* const record = find_held(endpoint, connection);
+  if (record == nullptr) return;
+  record->holder.reset();
+  if (!record->last_sample) records_.erase(records_.find(endpoint));
+}
+
+void Fleet::leave(std::string_view endpoint, ConnectionId connection, bool moved,
+                  const Moment& now) {
+  const std::lock_guard lock(mutex_);
+  Record* const record = find_held(endpoint, connection);
+  if (record == nullptr) return;
+  record->holder.reset();
+  record->left_at = now.steady;
+  if (moved || !record->last_sample) records_.erase(records_.find(endpoint));
+}
+
+void Fleet::report(ConnectionId connection, std::string endpoint, double percent) {
+  const std::lock_guard lock(mutex_);
+  reported_.insert_or_assign(connection, ReportedPercent{std::move(endpoint), percent});
+}
+
+void Fleet::withdraw(ConnectionId connection) {
+  const std::lock_guard lock(mutex_);
+  reported_.erase(connection);
+}
+
+void Fleet::expire(const Moment& now) {
+  const std::lock_guard lock(mutex_);
+  forget_due(now);
+  for (auto& [endpoint, record] : records_) {
+    if (state_of(record, now) == AgentState::gone) record.sample.reset();
+  }
+}
+
+FleetSnapshot Fleet::snapshot(const Moment& now) const {
+  FleetSnapshot snapshot;
+  {
+    const std::lock_guard lock(mutex_);
+    snapshot.agents.reserve(records_.size());
+    for (const auto& [endpoint, record] : records_) {
+      if (!is_forgotten(record, now)) snapshot.agents.push_back(view_of(record, now));
+    }
+    for (const auto& [connection, reported] : reported_) snapshot.reported.push_back(reported);
+  }
+  std::ranges::sort(snapshot.reported, {}, &ReportedPercent::endpoint);
+  return snapshot;
+}
+
+Fleet::SteadyTime Fleet::shown_until(const Record& record) const {
+  return std::max<SteadyTime>(record.alive_until, record.last_heard + limits_.stale_after);
+}
+
+AgentState Fleet::state_of(const Record& record, const Moment& now) const {
+  if (now.steady > shown_until(record)) return AgentState::gone;
+  const bool is_alive = record.last_sample && !record.left_at && now.steady <= record.alive_until;
+  return is_alive ? AgentState::alive : AgentState::silent;
+}
+
+AgentView Fleet::view_of(const Record& record, const Moment& now) const {
+  AgentView view;
+  view.identity = record.identity;
+  view.state = state_of(record, now);
+  view.last_sample = record.last_sample;
+  view.connects = record.connects;
+  if (view.state == AgentState::gone) return view;
+  view.sample = record.sample;
+  view.clock_skew = record.clock_skew;
+  return view;
+}
+
+bool Fleet::is_forgotten(const Record& record, const Moment& now) const {
+  if (record.holder) return false;
+  if (record.left_at && now.steady - *record.left_at > limits_.stale_after) return true;
+  return now.steady - record.last_heard > limits_.forget_after;
+}
+
+Fleet::Record* Fleet::find_held(std::string_view endpoint, ConnectionId connection) {
+  const auto found = records_.find(endpoint);
+  if (found == records_.end() || found->second.holder != connection) return nullptr;
+  return &found->second;
+}
+
+Fleet::Record* Fleet::find_remembered(std::string_view endpoint, const Moment& now) {
+  const auto found = records_.find(endpoint);
+  if (found == records_.end()) return nullptr;
+  if (!is_forgotten(found->second, now)) return &found->second;
+  records_.erase(found);
+  return nullptr;
+}
+
+bool Fleet::may_take_over(const Record& record, const Hello& hello, const Moment& now) {
+  if (are_same(record.session, hello.session)) return true;
+  // A holder that just came has had no time to speak, however long ago the name was last heard.
+  const SteadyTime silent_since = std::max(record.last_heard, record.held_since);
+  if (now.steady - silent_since <= silence_limit(record.push_interval)) return false;
+  return !record.last_takeover || now.steady - *record.last_takeover >= kTakeoverPause;
+}
+
+bool Fleet::make_room(const Moment& now) {
+  if (records_.size() < limits_.max_agents) return true;
+  forget_due(now);
+  if (records_.size() < limits_.max_agents) return true;
+  auto longest_gone = records_.end();
+  for (auto it = records_.begin(); it != records_.end(); ++it) {
+    if (it->second.holder || state_of(it->second, now) != AgentState::gone) continue;
+    if (longest_gone == records_.end() ||
+        shown_until(it->second) < shown_until(longest_gone->second)) {
+      longest_gone = it;
+    }
+  }
+  if (longest_gone == records_.end()) return false;
+  records_.erase(longest_gone);
+  return true;
+}
+
+Fleet::Record& Fleet::remember(const Hello& hello, const Moment& now) {
+  Record& record = records_[hello.endpoint];
+  record.last_heard = now.steady;
+  record.alive_until = now.steady + silence_limit(hello.push_interval);
+  return record;
+}
+
+void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connection,
+                      const Moment& now) {
+  const bool is_same_unit =
+      record.identity && record.identity->ticks_per_second == hello.ticks_per_second;
+  if (!is_same_unit) record.sample.reset();  // its ticks would be read as something they are not
+  if (!is_same_unit || !are_same(record.boot_id, hello.boot_id)) record.resume.reset();
+  if (!are_same(record.session, hello.session)) record.last_sequence = 0;
+
+  record.identity = identity_of(hello);
+  record.session = hello.session;
+  record.boot_id = hello.boot_id;
+  record.holder = connection;
+  record.held_since = now.steady;
+  record.push_interval = hello.push_interval;
+  record.left_at.reset();
+  ++record.connects;
+  // An agent that was just restarted with a longer interval is not late before that interval.
+  if (state_of(record, now) == AgentState::alive) {
+    record.alive_until = std::max<SteadyTime>(
+        record.alive_until, record.last_heard + silence_limit(hello.push_interval));
+  }
+}
+
+void Fleet::forget_due(const Moment& now) {
+  std::erase_if(records_, [&](const auto& entry) { return is_forgotten(entry.second, now); });
+}
+
+}  // namespace cpu_monitor::exporter

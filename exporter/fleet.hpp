@@ -1,0 +1,193 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cpu_sample.hpp"
+#include "common/messages.hpp"
+#include "common/name_table.hpp"
+#include "common/result.hpp"
+
+namespace cpu_monitor::exporter {
+
+/// One moment on both clocks: `steady` measures silence, `system` is shown to people.
+struct Moment {
+  std::chrono::steady_clock::time_point steady;
+  std::chrono::system_clock::time_point system;
+
+  [[nodiscard]] static Moment now() {
+    return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+  }
+};
+
+/// How an agent stands.  `alive`: its samples arrive.  `silent`: they stopped; its last values may
+/// still be shown. `gone`: its values have left, only the fact that it was here is shown.
+enum class AgentState : std::uint8_t { alive, silent, gone };
+inline constexpr NameTable<AgentState, 3> kAgentStateNames{{"alive", "silent", "gone"}};
+
+/// What an agent said of itself in its hello and what never changes while it is connected.
+/// Immutable once made.
+struct AgentIdentity {
+  std::string endpoint;
+  std::string version;  ///< empty when unknown
+  std::map<std::string, std::string> labels;
+  std::uint32_t ticks_per_second = kDefaultTicksPerSecond;
+};
+
+/// One agent as a scrape shows it.
+struct AgentView {
+  std::shared_ptr<const AgentIdentity> identity;
+  AgentState state = AgentState::silent;
+  std::shared_ptr<const CpuSample>
+      sample;  ///< the newest; null when there was none or the agent is gone
+  /// The exporter's clock.  Still known of a machine that is gone: how long ago is what people ask.
+  std::optional<std::chrono::system_clock::time_point> last_sample;
+  std::optional<std::chrono::milliseconds>
+      clock_skew;  ///< agent's clock - exporter's, at the last sample that had a time; leaves with
+                   ///< `sample`
+  std::uint64_t connects = 0;  ///< welcomes since this exporter first met the name
+};
+
+/// A value reported over the connection of a client that has no name (the classroom project's
+/// Python client).
+struct ReportedPercent {
+  std::string endpoint;  ///< "<ip>:<port>" of the peer: no valid endpoint name holds a ':'
+  double percent = 0;
+};
+
+/// The whole fleet at one moment: what a scrape renders.  Sorted by endpoint.
+struct FleetSnapshot {
+  std::vector<AgentView> agents;
+  std::vector<ReportedPercent> reported;
+};
+
+/// The state of all agents, and the only place where the ingest thread and the web server's threads
+/// meet.
+///
+/// A name is held by at most one connection.  What an agent last said stays after its connection,
+/// until silence, a goodbye or forget_after ends it (docs/metrics.md, "Alive, silent, gone,
+/// forgotten").
+///
+/// Threads: every function is safe from any thread; under the mutex snapshot() copies pointers, and
+/// of text only the few endpoints of clients without a name. Time is an argument everywhere; no
+/// clock is read here.  Errors: values; throws only std::bad_alloc.
+class Fleet {
+ public:
+  struct Limits {
+    std::size_t max_agents = 10000;
+    std::chrono::milliseconds stale_after = std::chrono::seconds(15);
+    std::chrono::milliseconds forget_after = std::chrono::hours(24);
+  };
+
+  /// Names a connection, unique within the process.
+  using ConnectionId = std::uint64_t;
+
+  struct Claim {
+    std::optional<Resume> resume;  ///< the counters last shown, if it is the same boot
+    std::optional<ConnectionId>
+        displaced;  ///< the connection that held the name until now: to be closed
+  };
+
+  enum class Applied : std::uint8_t {
+    applied,
+    sequence_not_rising,  ///< ignored: a repeat, to be acknowledged all the same
+    not_holder,           ///< ignored: another connection took the name over
+  };
+
+  explicit Fleet(Limits limits) : limits_(limits) {}
+
+  /// A hello: gives the name to `connection`, or says why not (endpoint_in_use, capacity).
+  ///
+  /// A name that is held is taken over when the newcomer is the same process (`session`), or when
+  /// the holder has been silent for longer than silence_limit, the latter at most once in
+  /// kTakeoverPause.  When the table is full, the name that is gone longest makes room.
+  /// A hello is no sign of life: until the first sample the name stands as it stood before, except
+  /// that an earlier goodbye no longer counts.
+  [[nodiscard]] Result<Claim, RefusalCode> claim(const Hello& hello, ConnectionId connection,
+                                                 const Moment& now);
+
+  /// A sample from the holder.  It replaces the last one whole.
+  [[nodiscard]] Applied apply(std::string_view endpoint, ConnectionId connection, CpuSample sample,
+                              const Moment& now);
+
+  /// The connection ended without a goodbye: the name is free, the agent is silent in its time.  A
+  /// name that never sent a sample is forgotten.
+  void release(std::string_view endpoint, ConnectionId connection);
+
+  /// The agent said goodbye, `moved` to another exporter (forgotten at once) or to stop (silent at
+  /// once, forgotten after stale_after; at once when it never sent a sample).
+  void leave(std::string_view endpoint, ConnectionId connection, bool moved, const Moment& now);
+
+  /// Values without a name, by connection.
+  void report(ConnectionId connection, std::string endpoint, double percent);
+  void withdraw(ConnectionId connection);
+
+  /// Forgets what is due.  Calling it late or twice changes nothing that a snapshot shows.
+  void expire(const Moment& now);
+
+  /// Everything a scrape shows, judged at `now`.
+  [[nodiscard]] FleetSnapshot snapshot(const Moment& now) const;
+
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+
+  static constexpr std::chrono::seconds kTakeoverPause{60};
+
+  /// How long an agent may say nothing before it is silent: max(10 s, 3 push intervals).
+  [[nodiscard]] static std::chrono::milliseconds silence_limit(
+      std::chrono::milliseconds push_interval);
+
+ private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  /// What is remembered of one name.
+  struct Record {
+    std::shared_ptr<const AgentIdentity> identity;
+    std::optional<std::string> session;
+    std::optional<std::string> boot_id;
+
+    std::optional<ConnectionId> holder;         ///< none: nobody is connected under this name
+    SteadyTime held_since;                      ///< the newest hello
+    std::chrono::milliseconds push_interval{};  ///< of the newest hello
+    std::optional<SteadyTime> last_takeover;    ///< of a silent holder
+    std::optional<SteadyTime> left_at;          ///< said goodbye to stop
+    std::uint64_t connects = 0;
+
+    SteadyTime last_heard;   ///< the last sample, or the first hello
+    SteadyTime alive_until;  ///< when the silence since last_heard becomes too long
+    std::shared_ptr<const CpuSample> sample;
+    std::optional<std::chrono::system_clock::time_point> last_sample;  ///< none: there was none yet
+    std::optional<std::chrono::milliseconds> clock_skew;
+    std::uint64_t last_sequence = 0;
+    std::optional<Resume> resume;  ///< the last counters shown, and when
+  };
+  using Records = std::map<std::string, Record, std::less<>>;
+
+  [[nodiscard]] SteadyTime shown_until(const Record& record) const;
+  [[nodiscard]] AgentState state_of(const Record& record, const Moment& now) const;
+  [[nodiscard]] AgentView view_of(const Record& record, const Moment& now) const;
+  [[nodiscard]] bool is_forgotten(const Record& record, const Moment& now) const;
+  [[nodiscard]] Record* find_held(std::string_view endpoint, ConnectionId connection);
+  [[nodiscard]] Record* find_remembered(std::string_view endpoint, const Moment& now);
+  [[nodiscard]] static bool may_take_over(const Record& record, const Hello& hello,
+                                          const Moment& now);
+  [[nodiscard]] bool make_room(const Moment& now);
+  [[nodiscard]] Record& remember(const Hello& hello, const Moment& now);
+  void hand_over(Record& record, const Hello& hello, ConnectionId connection, const Moment& now);
+  void forget_due(const Moment& now);
+
+  const Limits limits_;
+  mutable std::mutex mutex_;
+  Records records_;
+  std::map<ConnectionId, ReportedPercent> reported_;
+};
+
+}  // namespace cpu_monitor::exporter

@@ -1,0 +1,224 @@
+#include "exporter/ingest_listener.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <asio/ip/network_v4.hpp>
+#include <asio/ip/network_v6.hpp>
+#include <asio/ip/v6_only.hpp>
+
+#include "common/log.hpp"
+#include "exporter/agent_session.hpp"
+#include "exporter/legacy_session.hpp"
+
+namespace cpu_monitor::exporter {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr std::chrono::milliseconds kSweepInterval{250};
+constexpr std::chrono::milliseconds kStopLinger{1000};
+constexpr std::chrono::milliseconds kMinAcceptPause{10};
+constexpr std::chrono::milliseconds kMaxAcceptPause{1000};
+constexpr int kReturnsPerSecond = 500;  ///< of agents, after a restart
+
+tcp::endpoint to_endpoint(const HostPort& address) {
+  if (address.host.empty()) return {tcp::v6(), address.port};
+  if (address.host == "localhost") return {asio::ip::address_v4::loopback(), address.port};
+  return {asio::ip::make_address(address.host), address.port};
+}
+
+/// An IPv4 peer of a dual-stack socket shows as ::ffff:a.b.c.d.
+asio::ip::address unmapped(const asio::ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+}
+
+bool contains(const std::string& cidr, const asio::ip::address& address) {
+  std::error_code ec;
+  if (address.is_v4()) {
+    const auto block = asio::ip::make_network_v4(cidr, ec);
+    if (ec) return false;
+    const auto host = asio::ip::make_network_v4(address.to_v4(), 32);
+    return host == block.canonical() || host.is_subnet_of(block);
+  }
+  const auto block = asio::ip::make_network_v6(cidr, ec);
+  if (ec) return false;
+  const auto host = asio::ip::make_network_v6(address.to_v6(), 128);
+  return host == block.canonical() || host.is_subnet_of(block);
+}
+
+}  // namespace
+
+IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& fleet,
+                               SelfMetrics& metrics)
+    : io_(io),
+      settings_(std::move(settings)),
+      fleet_(fleet),
+      context_{fleet, metrics, settings_.limits, settings_.groups,
+               [this](ConnectionId id) { close_connection(id); }},
+      sweep_(io),
+      random_(std::random_device{}()) {
+  for (const HostPort& address : settings_.addresses) acceptors_.push_back(listen(address));
+}
+
+tcp::acceptor IngestListener::listen(const HostPort& address) {
+  const tcp::endpoint endpoint = to_endpoint(address);
+  try {
+    tcp::acceptor acceptor(io_);
+    acceptor.open(endpoint.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    if (endpoint.address().is_v6()) {
+      acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()));
+    }
+    acceptor.bind(endpoint);
+    acceptor.listen();
+    return acceptor;
+  } catch (const std::system_error& failure) {
+    throw std::runtime_error("cannot listen for agents on " + format_host_port(address) + ": " +
+                             failure.code().message() +
+                             "; free it, or choose another with --ingest.listen-address");
+  }
+}
+
+void IngestListener::start() {
+  auto on_end = [](std::exception_ptr failure) {
+    if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
+  };
+  for (tcp::acceptor& acceptor : acceptors_) {
+    asio::co_spawn(io_, accept_for_ever(acceptor), on_end);
+  }
+  asio::co_spawn(io_, keep_deadlines(), on_end);
+}
+
+void IngestListener::stop() {
+  if (stop_deadline_) return;
+  stop_deadline_ = std::chrono::steady_clock::now() + kStopLinger;
+  for (tcp::acceptor& acceptor : acceptors_) acceptor.close();
+  const auto spread = std::chrono::milliseconds(sessions_.size() * 1000 / kReturnsPerSecond);
+  std::uniform_int_distribution<std::chrono::milliseconds::rep> wait(0, spread.count());
+  for (const auto& [id, session] : sessions_) {
+    session->say_goodbye(std::chrono::milliseconds(wait(random_)));
+  }
+  sweep_.cancel();
+}
+
+std::vector<HostPort> IngestListener::addresses() const {
+  std::vector<HostPort> addresses;
+  for (const tcp::acceptor& acceptor : acceptors_) {
+    const tcp::endpoint endpoint = acceptor.local_endpoint();
+    addresses.push_back({endpoint.address().to_string(), endpoint.port()});
+  }
+  return addresses;
+}
+
+asio::awaitable<void> IngestListener::accept_for_ever(tcp::acceptor& acceptor) {
+  asio::steady_timer again(io_);
+  auto pause = kMinAcceptPause;
+  while (!stop_deadline_) {
+    auto [ec, socket] = co_await acceptor.async_accept(net::use_nothrow);
+    if (stop_deadline_) co_return;
+    if (!ec) {
+      pause = kMinAcceptPause;
+      admit(std::move(socket));
+      continue;
+    }
+    if (ec == asio::error::connection_aborted) continue;  // it left while it waited in line
+    // Out of descriptors or memory: trying at once would only spin.
+    log::warn("cannot accept connections", {{"reason", ec.message()}});
+    again.expires_after(pause);
+    co_await again.async_wait(net::use_nothrow);
+    pause = std::min(2 * pause, kMaxAcceptPause);
+  }
+}
+
+void IngestListener::admit(tcp::socket socket) {
+  std::error_code ec;
+  const tcp::endpoint peer = socket.remote_endpoint(ec);
+  if (ec) return;  // gone already
+  if (sessions_.size() >= settings_.max_connections) {
+    context_.metrics.connection_refused(RefusalCode::capacity);
+    return;
+  }
+  Connection connection;
+  connection.id = ++last_id_;
+  connection.address = unmapped(peer.address());
+  connection.peer = format_host_port({connection.address.to_string(), peer.port()});
+  connection.stream = std::make_shared<net::Stream>(std::move(socket));
+  const auto id = connection.id;
+  auto session = std::make_shared<AgentSession>(
+      context_, std::move(connection),
+      std::chrono::steady_clock::now() + settings_.limits.handshake_timeout);
+  sessions_[id] = session;
+  auto on_end = [this, id](std::exception_ptr failure) { on_session_end(id, failure); };
+  asio::co_spawn(io_, serve(std::move(session)), std::move(on_end));
+}
+
+asio::awaitable<void> IngestListener::serve(std::shared_ptr<AgentSession> session) {
+  std::optional<Connection> legacy = co_await session->run();
+  if (!legacy || stop_deadline_) co_return;
+  if (!is_legacy_allowed(legacy->address)) {
+    context_.metrics.connection_refused(RefusalCode::endpoint_denied);
+    log::warn("legacy client denied; --ingest.legacy-allow opens the port to it",
+              {{"peer", legacy->peer}});
+    legacy->stream->close();
+    co_return;
+  }
+  if (legacy_connections_ >= settings_.max_legacy_connections) {
+    context_.metrics.connection_refused(RefusalCode::capacity);
+    log::warn("too many legacy clients", {{"peer", legacy->peer}});
+    legacy->stream->close();
+    co_return;
+  }
+  const auto id = legacy->id;
+  const auto client = std::make_shared<LegacySession>(context_, *std::move(legacy));
+  sessions_[id] = client;
+  context_.metrics.legacy_connections(++legacy_connections_);
+  co_await client->run();
+  context_.metrics.legacy_connections(--legacy_connections_);
+}
+
+void IngestListener::on_session_end(ConnectionId id, std::exception_ptr failure) {
+  sessions_.erase(id);
+  if (stop_deadline_) sweep_.cancel();
+  if (!failure) return;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    log::error("a session failed", {{"reason", error.what()}});
+  }
+}
+
+asio::awaitable<void> IngestListener::keep_deadlines() {
+  while (!stop_deadline_ || !sessions_.empty()) {
+    sweep_.expires_after(kSweepInterval);
+    co_await sweep_.async_wait(net::use_nothrow);
+    enforce_deadlines();
+    fleet_.expire(Moment::now());
+  }
+}
+
+void IngestListener::enforce_deadlines() {
+  const auto now = std::chrono::steady_clock::now();
+  const bool is_over = stop_deadline_ && now >= *stop_deadline_;
+  for (const auto& [id, session] : sessions_) {
+    if (is_over) {
+      session->close();
+    } else {
+      session->enforce_deadline(now);
+    }
+  }
+}
+
+void IngestListener::close_connection(ConnectionId id) {
+  const auto found = sessions_.find(id);
+  if (found != sessions_.end()) found->second->close();
+}
+
+bool IngestListener::is_legacy_allowed(const asio::ip::address& peer) const {
+  return std::any_of(settings_.legacy_allow.begin(), settings_.legacy_allow.end(),
+                     [&peer](const std::string& cidr) { return contains(cidr, peer); });
+}
+
+}  // namespace cpu_monitor::exporter

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/host_port.hpp"
+#include "common/log.hpp"
+#include "common/metric_group.hpp"
+
+namespace cpu_monitor::exporter {
+
+/// Everything that can be set, validated as a whole.
+struct ExporterOptions {
+  std::vector<HostPort> ingest_addresses{{"127.0.0.1", 8080}};
+  bool allow_anonymous = false;  ///< ingest off loopback without any proof of identity
+  std::vector<std::string> legacy_allow{"127.0.0.0/8", "::1/128"};  ///< valid CIDR blocks
+  std::size_t max_agents = 10000;
+  double max_sample_rate = 10;  ///< a second, of one agent, sustained
+  std::chrono::milliseconds stale_after = std::chrono::seconds(15);
+  std::chrono::milliseconds forget_after = std::chrono::hours(24);
+  std::vector<HostPort> web_addresses{{"127.0.0.1", 8000}};
+  std::string telemetry_path = "/metrics";
+  MetricGroups collect = MetricGroups::all();
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::logfmt;
+};
+
+/// What a command line asks for: to run with these options, or to print a text and leave with a
+/// code (help, version: 0, on stdout; bad usage: 2, on stderr).
+struct ExporterCommand {
+  std::optional<ExporterOptions> run;
+  std::string text;
+  int exit_code = 0;
+};
+
+/// Reads the command line.  Every error names the flag, the value and what would be right. Threads:
+/// pure.
+[[nodiscard]] ExporterCommand parse_command_line(int argc, const char* const* argv);
+
+}  // namespace cpu_monitor::exporter

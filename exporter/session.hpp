@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/log.hpp"
+#include "common/messages.hpp"
+#include "common/metric_group.hpp"
+#include "common/net/stream.hpp"
+#include "exporter/fleet.hpp"
+#include "exporter/self_metrics.hpp"
+
+namespace cpu_monitor::exporter {
+
+/// What limits one connection.  The defaults are the product's; tests shorten them.
+struct SessionLimits {
+  std::chrono::milliseconds handshake_timeout = std::chrono::seconds(5);
+  std::chrono::milliseconds min_idle_timeout = std::chrono::seconds(15);
+  std::chrono::milliseconds max_idle_timeout = std::chrono::hours(1);
+  std::chrono::milliseconds linger =
+      std::chrono::seconds(2);                  ///< for the peer to read our last line
+  std::size_t max_drained_bytes = 1024 * 1024;  ///< read and dropped meanwhile
+  std::size_t max_unsent_bytes = 16 * 1024;  ///< more: the peer does not read, so we do not either
+  double max_sample_rate = 10;               ///< lines a second, sustained
+};
+
+/// What all sessions share.  Ownership: the listener's; outlives every session.  Threads: the
+/// ingest thread's.
+struct SessionContext {
+  Fleet& fleet;
+  SelfMetrics& metrics;
+  SessionLimits limits;
+  MetricGroups groups;
+  std::function<void(Fleet::ConnectionId)> close_connection;
+  log::Throttle refusal_log{std::chrono::seconds(1)};
+};
+
+/// One connection, as the listener sees it.  Threads: the ingest thread's.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  /// Ends the connection if its time is up.
+  virtual void enforce_deadline(std::chrono::steady_clock::time_point now) = 0;
+
+  /// The exporter stops: say so, and end.
+  virtual void say_goodbye(std::chrono::milliseconds retry_after) = 0;
+
+  /// Ends the connection at once.
+  virtual void close() = 0;
+};
+
+/// The accepted connection a session is made of.
+struct Connection {
+  Fleet::ConnectionId id = 0;
+  std::shared_ptr<net::Stream> stream;
+  asio::ip::address address;
+  std::string peer;     ///< "<ip>:<port>"
+  std::string opening;  ///< the first bytes, until it is known who is calling
+};
+
+}  // namespace cpu_monitor::exporter

@@ -1,0 +1,403 @@
+#include <chrono>
+#include <ostream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/build_info.hpp"
+#include "exporter/options.hpp"
+
+namespace cpu_monitor::exporter {
+namespace {
+
+using namespace std::chrono_literals;
+
+using Arguments = std::vector<std::string>;
+
+ExporterCommand parse(const Arguments& arguments) {
+  std::vector<const char*> argv{"cpu-monitor-exporter"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  return parse_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+ExporterOptions options_of(const Arguments& arguments) {
+  const ExporterCommand command = parse(arguments);
+  EXPECT_TRUE(command.run) << command.text;
+  EXPECT_EQ(command.exit_code, 0);
+  return command.run.value_or(ExporterOptions{});
+}
+
+std::string joined(const Arguments& arguments) {
+  std::string text;
+  for (const std::string& argument : arguments) text += argument + " ";
+  return text;
+}
+
+TEST(ExporterOptions, HaveTheDocumentedDefaults) {
+  const ExporterOptions options = options_of({});
+  EXPECT_EQ(options.ingest_addresses, (std::vector<HostPort>{{"127.0.0.1", 8080}}));
+  EXPECT_FALSE(options.allow_anonymous);
+  EXPECT_EQ(options.legacy_allow, (std::vector<std::string>{"127.0.0.0/8", "::1/128"}));
+  EXPECT_EQ(options.max_agents, 10000U);
+  EXPECT_EQ(options.max_sample_rate, 10);
+  EXPECT_EQ(options.stale_after, 15s);
+  EXPECT_EQ(options.forget_after, 24h);
+  EXPECT_EQ(options.web_addresses, (std::vector<HostPort>{{"127.0.0.1", 8000}}));
+  EXPECT_EQ(options.telemetry_path, "/metrics");
+  EXPECT_EQ(options.collect, MetricGroups::all());
+  EXPECT_EQ(options.log_level, log::Level::info);
+  EXPECT_EQ(options.log_format, log::Format::logfmt);
+}
+
+TEST(ExporterOptions, TakeOneAddressInPlaceOfTheDefault) {
+  EXPECT_EQ(options_of({"--ingest.listen-address", "127.0.0.1:1"}).ingest_addresses,
+            (std::vector<HostPort>{{"127.0.0.1", 1}}));
+}
+
+TEST(ExporterOptions, TakeValuesBehindAnEqualsSign) {
+  EXPECT_EQ(options_of({"--ingest.listen-address=127.0.0.1:1"}).ingest_addresses,
+            (std::vector<HostPort>{{"127.0.0.1", 1}}));
+}
+
+TEST(ExporterOptions, TakeRepeatedAddresses) {
+  EXPECT_EQ(options_of({"--ingest.listen-address", "localhost:1", "--ingest.listen-address",
+                        "[::1]:2", "--ingest.listen-address", "127.9.9.9:3"})
+                .ingest_addresses,
+            (std::vector<HostPort>{{"localhost", 1}, {"::1", 2}, {"127.9.9.9", 3}}));
+}
+
+TEST(ExporterOptions, ListenEverywhereWhenAnonymousAgentsAreAllowed) {
+  const ExporterOptions options = options_of({"--ingest.allow-anonymous", "--ingest.listen-address",
+                                              ":8080", "--ingest.listen-address", "[::]:8081",
+                                              "--ingest.listen-address", "10.0.0.5:8082"});
+  EXPECT_TRUE(options.allow_anonymous);
+  EXPECT_EQ(options.ingest_addresses,
+            (std::vector<HostPort>{{"", 8080}, {"::", 8081}, {"10.0.0.5", 8082}}));
+}
+
+TEST(ExporterOptions, ReplaceTheLegacyBlocks) {
+  EXPECT_EQ(
+      options_of({"--ingest.legacy-allow", "192.168.1.0/24", "--ingest.legacy-allow", "fd00::/8"})
+          .legacy_allow,
+      (std::vector<std::string>{"192.168.1.0/24", "fd00::/8"}));
+}
+
+TEST(ExporterOptions, DoNotOpenTheIngestPortForLegacyClients) {
+  const ExporterCommand command =
+      parse({"--ingest.legacy-allow", "0.0.0.0/0", "--ingest.listen-address", ":8080"});
+  EXPECT_FALSE(command.run);
+}
+
+TEST(ExporterOptions, TakeDurations) {
+  const ExporterOptions options =
+      options_of({"--agent.stale-after", "1m30s", "--agent.forget-after", "7d"});
+  EXPECT_EQ(options.stale_after, 90s);
+  EXPECT_EQ(options.forget_after, std::chrono::days(7));
+}
+
+TEST(ExporterOptions, ForgetNoSoonerThanTheyGoStale) {
+  EXPECT_EQ(options_of({"--agent.stale-after", "24h"}).stale_after, 24h);
+  EXPECT_EQ(options_of({"--agent.forget-after", "15s"}).forget_after, 15s);
+  EXPECT_FALSE(parse({"--agent.forget-after", "14999ms"}).run);
+}
+
+TEST(ExporterOptions, TakeLimitsAtTheirEnds) {
+  EXPECT_EQ(options_of({"--ingest.max-agents", "1"}).max_agents, 1U);
+  EXPECT_EQ(options_of({"--ingest.max-agents", "1000000"}).max_agents, 1'000'000U);
+  EXPECT_EQ(options_of({"--ingest.max-sample-rate", "0.1"}).max_sample_rate, 0.1);
+  EXPECT_EQ(options_of({"--ingest.max-sample-rate", "10000"}).max_sample_rate, 10'000);
+  EXPECT_EQ(options_of({"--agent.stale-after", "1s"}).stale_after, 1s);
+  EXPECT_EQ(options_of({"--agent.forget-after", "1000d"}).forget_after, std::chrono::days(1000));
+}
+
+TEST(ExporterOptions, CollectWhatIsNamed) {
+  MetricGroups expected;
+  expected.add(MetricGroup::percent);
+  expected.add(MetricGroup::agent);
+  EXPECT_EQ(options_of({"--web.collect", "agent", "--web.collect", "percent"}).collect, expected);
+}
+
+TEST(ExporterOptions, ServeOnLocalhost) {
+  EXPECT_EQ(
+      options_of({"--web.listen-address", "localhost:0", "--web.listen-address", "127.0.0.1:9000"})
+          .web_addresses,
+      (std::vector<HostPort>{{"localhost", 0}, {"127.0.0.1", 9000}}));
+}
+
+TEST(ExporterOptions, TakeAnotherTelemetryPath) {
+  for (const std::string path :
+       {"/m", "/metrics/cpu", "/a-b_c~d.e", "/sdx", "/agentsmith", "/apis", "/-x"}) {
+    EXPECT_EQ(options_of({"--web.telemetry-path", path}).telemetry_path, path);
+  }
+}
+
+TEST(ExporterOptions, SetTheLog) {
+  const ExporterOptions options = options_of({"--log.level", "debug", "--log.format", "json"});
+  EXPECT_EQ(options.log_level, log::Level::debug);
+  EXPECT_EQ(options.log_format, log::Format::json);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Bad usage.
+
+struct BadCase {
+  const char* name;
+  Arguments arguments;
+  Arguments words;  ///< all of them must be in the text
+};
+
+void PrintTo(const BadCase& tested, std::ostream* out) { *out << joined(tested.arguments); }
+
+class ExporterBadUsage : public testing::TestWithParam<BadCase> {};
+
+TEST_P(ExporterBadUsage, ExitsWithTwoAndSaysWhatWouldBeRight) {
+  const ExporterCommand command = parse(GetParam().arguments);
+  EXPECT_FALSE(command.run);
+  EXPECT_EQ(command.exit_code, 2);
+  for (const std::string& word : GetParam().words) {
+    EXPECT_NE(command.text.find(word), std::string::npos) << word << " in: " << command.text;
+  }
+  EXPECT_TRUE(command.text.starts_with("cpu-monitor-exporter: ")) << command.text;
+  EXPECT_TRUE(command.text.ends_with("Try 'cpu-monitor-exporter --help'.\n")) << command.text;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Words, ExporterBadUsage,
+    testing::Values(
+        BadCase{"Stray", {"stray"}, {"stray"}}, BadCase{"UnknownFlag", {"--bogus"}, {"--bogus"}},
+        BadCase{"ShortFlag", {"-x"}, {"-x"}},
+        BadCase{"MisspeltFlag", {"--web.listen", "127.0.0.1:1"}, {"--web.listen"}},
+        BadCase{"FlagOfALaterVersion", {"--web.sd-hold", "60s"}, {"--web.sd-hold"}},
+        BadCase{"StrayBehindAList", {"--web.collect", "cpu", "load"}, {"load", "not expected"}},
+        BadCase{"StrayBehindAnAddress",
+                {"--ingest.listen-address", "127.0.0.1:1", "127.0.0.1:2"},
+                {"127.0.0.1:2", "not expected"}},
+        BadCase{"StrayBehindTwoDashes", {"--", "x"}, {"x"}},
+        BadCase{"MissingValue", {"--agent.stale-after"}, {"--agent.stale-after", "DURATION"}},
+        BadCase{"MissingValueBeforeAFlag",
+                {"--web.listen-address", "--log.level", "info"},
+                {"--web.listen-address", "ADDRESS:PORT"}},
+        BadCase{"RepeatedSingleValue",
+                {"--agent.stale-after", "5s", "--agent.stale-after", "6s"},
+                {"--agent.stale-after"}},
+        BadCase{"ValueOfASwitch",
+                {"--ingest.allow-anonymous=maybe"},
+                {"--ingest.allow-anonymous", "maybe"}}),
+    [](const auto& param) { return param.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Addresses, ExporterBadUsage,
+    testing::Values(
+        BadCase{"NoPort", {"--ingest.listen-address", "127.0.0.1"}, {"'127.0.0.1'", "PORT"}},
+        BadCase{"Empty", {"--ingest.listen-address", ""}, {"''", "PORT"}},
+        BadCase{"PortTooLarge", {"--ingest.listen-address", "127.0.0.1:65536"}, {"65536"}},
+        BadCase{"PortNegative", {"--ingest.listen-address", "127.0.0.1:-1"}, {"-1"}},
+        BadCase{"PortName", {"--ingest.listen-address", "127.0.0.1:http"}, {"http"}},
+        BadCase{"HostName",
+                {"--ingest.listen-address", "web-1:8080"},
+                {"'web-1:8080'", "IP address or localhost"}},
+        BadCase{"HostNameEvenIfAnonymous",
+                {"--ingest.allow-anonymous", "--ingest.listen-address", "web-1:8080"},
+                {"'web-1:8080'", "IP address or localhost"}},
+        BadCase{"ShortIpv4", {"--ingest.listen-address", "127.1:8080"}, {"127.1:8080"}},
+        BadCase{"BareIpv6", {"--ingest.listen-address", "::1:8080"}, {"[::1]:8080"}},
+        BadCase{"SecondIsBad",
+                {"--ingest.listen-address", "127.0.0.1:1", "--ingest.listen-address", "x"},
+                {"'x'"}},
+        BadCase{"WebNoPort", {"--web.listen-address", "127.0.0.1"}, {"--web.listen-address"}},
+        BadCase{"WebHostName", {"--web.listen-address", "web-1:80"}, {"'web-1:80'"}}),
+    [](const auto& param) { return param.param.name; });
+
+/// What a refusal to open the ingest port must say.
+const Arguments kIngestDoor{"--ingest.listen-address", "any machine's name",
+                            "--ingest.allow-anonymous", "127.0.0.1"};
+
+INSTANTIATE_TEST_SUITE_P(
+    IngestDoor, ExporterBadUsage,
+    testing::Values(
+        BadCase{"EveryAddress", {"--ingest.listen-address", ":8080"}, kIngestDoor},
+        BadCase{"EveryIpv4", {"--ingest.listen-address", "0.0.0.0:8080"}, kIngestDoor},
+        BadCase{"EveryIpv6", {"--ingest.listen-address", "[::]:8080"}, kIngestDoor},
+        BadCase{"PrivateNetwork", {"--ingest.listen-address", "10.0.0.5:8080"}, kIngestDoor},
+        BadCase{"JustBelowLoopback", {"--ingest.listen-address", "126.255.255.255:1"}, kIngestDoor},
+        BadCase{"JustAboveLoopback", {"--ingest.listen-address", "128.0.0.1:1"}, kIngestDoor},
+        BadCase{"Ipv6NextToLoopback", {"--ingest.listen-address", "[::2]:8080"}, kIngestDoor},
+        BadCase{"SecondIsOpen",
+                {"--ingest.listen-address", "127.0.0.1:1", "--ingest.listen-address", ":2"},
+                kIngestDoor},
+        BadCase{"SwitchedOff",
+                {"--ingest.allow-anonymous=false", "--ingest.listen-address", ":8080"},
+                kIngestDoor}),
+    [](const auto& param) { return param.param.name; });
+
+/// What a refusal to open the web port must say.
+const Arguments kWebDoor{"--web.listen-address", "reverse proxy", "TLS", "IPv6", "127.0.0.1"};
+
+INSTANTIATE_TEST_SUITE_P(
+    WebDoor, ExporterBadUsage,
+    testing::Values(BadCase{"EveryAddress", {"--web.listen-address", ":8000"}, kWebDoor},
+                    BadCase{"EveryIpv4", {"--web.listen-address", "0.0.0.0:8000"}, kWebDoor},
+                    BadCase{"EveryIpv6", {"--web.listen-address", "[::]:8000"}, kWebDoor},
+                    BadCase{"Ipv6Loopback", {"--web.listen-address", "[::1]:8000"}, kWebDoor},
+                    BadCase{"PrivateNetwork", {"--web.listen-address", "10.0.0.5:8000"}, kWebDoor},
+                    BadCase{"OtherLoopback", {"--web.listen-address", "127.0.0.2:8000"}, kWebDoor},
+                    BadCase{"NotOpenedByAnonymousAgents",
+                            {"--ingest.allow-anonymous", "--web.listen-address", ":8000"},
+                            kWebDoor},
+                    BadCase{"SecondIsOpen",
+                            {"--web.listen-address", "127.0.0.1:1", "--web.listen-address",
+                             "0.0.0.0:2"},
+                            kWebDoor}),
+    [](const auto& param) { return param.param.name; });
+
+BadCase bad_value(const char* name, const std::string& flag, const std::string& value,
+                  const std::string& right) {
+  return {name, {flag, value}, {flag, "'" + value + "'", right}};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cidr, ExporterBadUsage,
+    testing::Values(bad_value("Empty", "--ingest.legacy-allow", "", "192.168.1.0/24"),
+                    bad_value("NoPrefix", "--ingest.legacy-allow", "10.0.0.1", "192.168.1.0/24"),
+                    bad_value("EmptyPrefix", "--ingest.legacy-allow", "10.0.0.0/", "/24"),
+                    bad_value("NoAddress", "--ingest.legacy-allow", "/8", "/24"),
+                    bad_value("PrefixTooLarge", "--ingest.legacy-allow", "10.0.0.0/33", "/24"),
+                    bad_value("Ipv6PrefixTooLarge", "--ingest.legacy-allow", "fd00::/129",
+                              "fd00::/8"),
+                    bad_value("NegativePrefix", "--ingest.legacy-allow", "10.0.0.0/-1", "/24"),
+                    bad_value("LeadingZero", "--ingest.legacy-allow", "10.0.0.0/08", "/24"),
+                    bad_value("Netmask", "--ingest.legacy-allow", "10.0.0.0/255.0.0.0", "/24"),
+                    bad_value("TwoSlashes", "--ingest.legacy-allow", "10.0.0.0/8/8", "/24"),
+                    bad_value("ThreeOctets", "--ingest.legacy-allow", "10.0.0/8", "/24"),
+                    bad_value("Name", "--ingest.legacy-allow", "localhost/8", "/24"),
+                    bad_value("Zone", "--ingest.legacy-allow", "fe80::1%eth0/64", "fd00::/8"),
+                    bad_value("Space", "--ingest.legacy-allow", "10.0.0.0/8 ", "/24")),
+    [](const auto& param) { return param.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Numbers, ExporterBadUsage,
+    testing::Values(bad_value("NoAgents", "--ingest.max-agents", "0", "1 to 1000000"),
+                    bad_value("TooManyAgents", "--ingest.max-agents", "1000001", "1 to 1000000"),
+                    bad_value("NegativeAgents", "--ingest.max-agents", "-1", "1 to 1000000"),
+                    bad_value("AgentsBeyond64Bits", "--ingest.max-agents", "18446744073709551617",
+                              "1 to 1000000"),
+                    bad_value("FractionOfAnAgent", "--ingest.max-agents", "1.5", "1 to 1000000"),
+                    bad_value("ScientificAgents", "--ingest.max-agents", "1e3", "1 to 1000000"),
+                    bad_value("HexadecimalAgents", "--ingest.max-agents", "0x10", "1 to 1000000"),
+                    bad_value("PlusAgents", "--ingest.max-agents", "+5", "1 to 1000000"),
+                    bad_value("NamelessAgents", "--ingest.max-agents", "", "1 to 1000000"),
+                    bad_value("WordyAgents", "--ingest.max-agents", "many", "1 to 1000000"),
+                    bad_value("AgentsAndMore", "--ingest.max-agents", "5 ", "1 to 1000000"),
+                    bad_value("NoRate", "--ingest.max-sample-rate", "0", "0.1 to 10000"),
+                    bad_value("RateTooLow", "--ingest.max-sample-rate", "0.09", "0.1 to 10000"),
+                    bad_value("RateTooHigh", "--ingest.max-sample-rate", "10001", "0.1 to 10000"),
+                    bad_value("NegativeRate", "--ingest.max-sample-rate", "-3", "0.1 to 10000"),
+                    bad_value("NanRate", "--ingest.max-sample-rate", "nan", "0.1 to 10000"),
+                    bad_value("InfiniteRate", "--ingest.max-sample-rate", "inf", "0.1 to 10000"),
+                    bad_value("OverflowingRate", "--ingest.max-sample-rate", "1e999",
+                              "0.1 to 10000"),
+                    bad_value("RateWithUnit", "--ingest.max-sample-rate", "10/s", "0.1 to 10000")),
+    [](const auto& param) { return param.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Durations, ExporterBadUsage,
+    testing::Values(bad_value("NoUnit", "--agent.stale-after", "15", "1s to 24h"),
+                    bad_value("OtherUnit", "--agent.stale-after", "5x", "1s to 24h"),
+                    bad_value("StaleTooSoon", "--agent.stale-after", "999ms", "1s to 24h"),
+                    bad_value("StaleTooLate", "--agent.stale-after", "24h1ms", "1s to 24h"),
+                    bad_value("Negative", "--agent.stale-after", "-15s", "1s to 24h"),
+                    bad_value("Fraction", "--agent.stale-after", "1.5s", "1s to 24h"),
+                    bad_value("Empty", "--agent.stale-after", "", "1s to 24h"),
+                    bad_value("ForgetTooLate", "--agent.forget-after", "1001d", "1000d"),
+                    bad_value("ForgetNever", "--agent.forget-after", "0s", "--agent.stale-after"),
+                    BadCase{"ForgetBeforeStale",
+                            {"--agent.stale-after", "2h", "--agent.forget-after", "1h"},
+                            {"--agent.forget-after", "1h", "--agent.stale-after", "2h"}},
+                    BadCase{"StaleAfterTheDefaultOfForget",
+                            {"--agent.forget-after", "10s"},
+                            {"--agent.forget-after", "10s", "15s"}}),
+    [](const auto& param) { return param.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Paths, ExporterBadUsage,
+    testing::Values(bad_value("Root", "--web.telemetry-path", "/", "/metrics"),
+                    bad_value("Empty", "--web.telemetry-path", "", "/metrics"),
+                    bad_value("NoSlash", "--web.telemetry-path", "metrics", "/metrics"),
+                    bad_value("SlashAtTheEnd", "--web.telemetry-path", "/metrics/", "/metrics"),
+                    bad_value("TwoSlashes", "--web.telemetry-path", "//metrics", "/metrics"),
+                    bad_value("Healthy", "--web.telemetry-path", "/-/healthy", "/-"),
+                    bad_value("Ready", "--web.telemetry-path", "/-/ready", "/-"),
+                    bad_value("Dash", "--web.telemetry-path", "/-", "/-"),
+                    bad_value("Discovery", "--web.telemetry-path", "/sd", "/sd"),
+                    bad_value("Agents", "--web.telemetry-path", "/agents/web-1", "/agents"),
+                    bad_value("Api", "--web.telemetry-path", "/api/v1/agents", "/api"),
+                    bad_value("Parent", "--web.telemetry-path", "/a/../b", "/metrics"),
+                    bad_value("Dot", "--web.telemetry-path", "/.", "/metrics"),
+                    bad_value("Wildcard", "--web.telemetry-path", "/m*", "/metrics"),
+                    bad_value("Query", "--web.telemetry-path", "/m?x", "/metrics"),
+                    bad_value("Fragment", "--web.telemetry-path", "/m#x", "/metrics"),
+                    bad_value("Encoded", "--web.telemetry-path", "/%6d", "/metrics"),
+                    bad_value("Space", "--web.telemetry-path", "/a b", "/metrics"),
+                    bad_value("Newline", "--web.telemetry-path", "/a\nb", "/metrics"),
+                    bad_value("Url", "--web.telemetry-path", "http://x/metrics", "/metrics")),
+    [](const auto& param) { return param.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Names, ExporterBadUsage,
+    testing::Values(bad_value("Group", "--web.collect", "memory", "percent, cpu, load"),
+                    bad_value("GroupInOtherCase", "--web.collect", "CPU", "percent, cpu, load"),
+                    bad_value("GroupsWithComma", "--web.collect", "cpu,load", "percent, cpu, load"),
+                    bad_value("GroupsInBrackets", "--web.collect", "[cpu,load]",
+                              "percent, cpu, load"),
+                    bad_value("EmptyGroup", "--web.collect", "", "percent, cpu, load"),
+                    bad_value("Level", "--log.level", "trace", "debug, info, warn, error"),
+                    bad_value("EmptyLevel", "--log.level", "", "debug, info, warn, error"),
+                    bad_value("Format", "--log.format", "xml", "logfmt, json")),
+    [](const auto& param) { return param.param.name; });
+
+// ---------------------------------------------------------------------------------------------
+// Texts.
+
+TEST(ExporterVersion, IsOneLine) {
+  const ExporterCommand command = parse({"--version"});
+  EXPECT_FALSE(command.run);
+  EXPECT_EQ(command.exit_code, 0);
+  EXPECT_EQ(command.text, "cpu-monitor-exporter, version " + std::string(version()) +
+                              " (revision: " + std::string(revision()) + ")\n");
+}
+
+TEST(ExporterHelp, IsTheManual) {
+  const ExporterCommand command = parse({"--help"});
+  EXPECT_FALSE(command.run);
+  EXPECT_EQ(command.exit_code, 0);
+  EXPECT_NE(command.text.find("http://127.0.0.1:8000/metrics"), std::string::npos);
+  EXPECT_TRUE(command.text.ends_with("\n"));
+  EXPECT_FALSE(command.text.ends_with("\n\n"));
+}
+
+TEST(ExporterHelp, HasOneLineForEveryFlagWithItsDefault) {
+  std::set<std::string> flags;
+  std::istringstream text(parse({"--help"}).text);
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with("  --")) continue;
+    const std::string flag = line.substr(2, line.find(' ', 2) - 2);
+    EXPECT_TRUE(flags.insert(flag).second) << flag;
+    const bool has_default = flag != "--help" && flag != "--version";
+    EXPECT_EQ(line.find("Default") != std::string::npos, has_default) << line;
+    EXPECT_GT(line.size(), 45U) << "a flag without words: " << line;
+  }
+  EXPECT_EQ(flags, (std::set<std::string>{
+                       "--help", "--version", "--ingest.listen-address", "--ingest.allow-anonymous",
+                       "--ingest.legacy-allow", "--ingest.max-agents", "--ingest.max-sample-rate",
+                       "--agent.stale-after", "--agent.forget-after", "--web.listen-address",
+                       "--web.telemetry-path", "--web.collect", "--log.level", "--log.format"}));
+}
+
+TEST(ExporterHelp, WinsOverAnythingElse) { EXPECT_EQ(parse({"--bogus", "--help"}).exit_code, 0); }
+
+}  // namespace
+}  // namespace cpu_monitor::exporter

@@ -1,0 +1,1199 @@
+#include "exporter/fleet.hpp"
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace cpu_monitor::exporter {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using namespace std::chrono_literals;
+
+/// `since_start` after an arbitrary beginning.
+Moment at(milliseconds since_start) {
+  return {std::chrono::steady_clock::time_point{} + hours(5000) + since_start,
+          std::chrono::system_clock::time_point{} + hours(480'000) + since_start};
+}
+
+Hello hello_of(const std::string& endpoint, milliseconds push_interval = 1s) {
+  Hello hello;
+  hello.endpoint = endpoint;
+  hello.push_interval = push_interval;
+  return hello;
+}
+
+CpuTimes times_of(Ticks user) {
+  CpuTimes times;
+  times.ticks[0] = user;
+  times.fields = kCpuModeCount;
+  return times;
+}
+
+CpuSample sample_of(std::uint64_t sequence) {
+  CpuSample sample;
+  sample.sequence = sequence;
+  sample.percent = 50;
+  return sample;
+}
+
+CpuSample counters_of(std::uint64_t sequence, milliseconds uptime, Ticks total,
+                      std::vector<CoreTimes> cores = {}) {
+  CpuSample sample = sample_of(sequence);
+  sample.uptime = uptime;
+  sample.cpu = CpuCounters{times_of(total), std::move(cores)};
+  return sample;
+}
+
+std::optional<AgentView> find(const FleetSnapshot& snapshot, const std::string& endpoint) {
+  for (const AgentView& agent : snapshot.agents) {
+    if (agent.identity->endpoint == endpoint) return agent;
+  }
+  return std::nullopt;
+}
+
+std::optional<AgentView> look(const Fleet& fleet, milliseconds when,
+                              const std::string& endpoint = "web-1") {
+  return find(fleet.snapshot(at(when)), endpoint);
+}
+
+std::optional<AgentState> state(const Fleet& fleet, milliseconds when,
+                                const std::string& endpoint = "web-1") {
+  const auto view = look(fleet, when, endpoint);
+  if (!view) return std::nullopt;
+  return view->state;
+}
+
+/// Claims for a connection that must get the name.
+Fleet::Claim claim(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connection,
+                   milliseconds when) {
+  auto claim = fleet.claim(hello, connection, at(when));
+  EXPECT_TRUE(claim.has_value());
+  return claim ? *std::move(claim) : Fleet::Claim{};
+}
+
+/// Claims for a connection that must not get the name: why not.
+std::optional<RefusalCode> refusal(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connection,
+                                   milliseconds when) {
+  const auto claim = fleet.claim(hello, connection, at(when));
+  if (claim) return std::nullopt;
+  return claim.error().code;
+}
+
+/// A fleet in which web-1, connection 1, sent its sample 1 at 0 s.
+class OneAgent {
+ public:
+  explicit OneAgent(milliseconds push_interval = 1s, Fleet::Limits limits = {}) : fleet(limits) {
+    claim(fleet, hello_of("web-1", push_interval), 1, 0s);
+    EXPECT_EQ(fleet.apply("web-1", 1, sample_of(1), at(0s)), Fleet::Applied::applied);
+  }
+
+  Fleet fleet;
+};
+
+Fleet::Limits limits_of(std::size_t max_agents) {
+  Fleet::Limits limits;
+  limits.max_agents = max_agents;
+  return limits;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Silence.
+
+struct SilenceCase {
+  const char* name;
+  milliseconds push_interval;
+  milliseconds limit;
+};
+
+class SilenceLimit : public testing::TestWithParam<SilenceCase> {};
+
+TEST_P(SilenceLimit, IsThreePushesButAtLeastTenSeconds) {
+  EXPECT_EQ(Fleet::silence_limit(GetParam().push_interval), GetParam().limit);
+}
+
+INSTANTIATE_TEST_SUITE_P(PushIntervals, SilenceLimit,
+                         testing::Values(SilenceCase{"Shortest", 100ms, 10s},
+                                         SilenceCase{"OneSecond", 1s, 10s},
+                                         SilenceCase{"JustBelowTheTurn", 3333ms, 10s},
+                                         SilenceCase{"JustAboveTheTurn", 3334ms, 10002ms},
+                                         SilenceCase{"AbsentInHello", 10s, 30s},
+                                         SilenceCase{"OneMinute", 60s, 180s},
+                                         SilenceCase{"Longest", 20min, 60min}),
+                         [](const auto& param) { return param.param.name; });
+
+struct StateCase {
+  const char* name;
+  milliseconds push_interval;
+  milliseconds stale_after;
+  milliseconds age;  ///< of the last sample
+  AgentState state;
+  bool shows_sample;
+};
+
+std::ostream& operator<<(std::ostream& out, const StateCase& tested) { return out << tested.name; }
+
+class FleetState : public testing::TestWithParam<StateCase> {};
+
+TEST_P(FleetState, FollowsTheAgeOfTheLastSample) {
+  const StateCase& tested = GetParam();
+  Fleet::Limits limits;
+  limits.stale_after = tested.stale_after;
+  const OneAgent one(tested.push_interval, limits);
+  const auto view = look(one.fleet, tested.age);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->state, tested.state);
+  EXPECT_EQ(view->sample != nullptr, tested.shows_sample);
+  EXPECT_TRUE(view->last_sample);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ages, FleetState,
+    testing::Values(
+        StateCase{"Fresh", 1s, 15s, 0s, AgentState::alive, true},
+        StateCase{"SnapshotOlderThanSample", 1s, 15s, -1s, AgentState::alive, true},
+        StateCase{"AtTheSilenceLimit", 1s, 15s, 10s, AgentState::alive, true},
+        StateCase{"OverTheSilenceLimit", 1s, 15s, 10001ms, AgentState::silent, true},
+        StateCase{"AtStaleAfter", 1s, 15s, 15s, AgentState::silent, true},
+        StateCase{"OverStaleAfter", 1s, 15s, 15001ms, AgentState::gone, false},
+        StateCase{"GoneForHours", 1s, 15s, 23h, AgentState::gone, false},
+        StateCase{"SlowPusherIsNotDead", 60s, 15s, 180s, AgentState::alive, true},
+        StateCase{"SlowPusherOverItsLimit", 60s, 15s, 180001ms, AgentState::gone, false},
+        StateCase{"SlowestPusherIsNotDead", 20min, 15s, 60min, AgentState::alive, true},
+        StateCase{"ShortStaleAfterWaitsForTheLimit", 1s, 1s, 10s, AgentState::alive, true},
+        StateCase{"ShortStaleAfterOverTheLimit", 1s, 1s, 10001ms, AgentState::gone, false},
+        StateCase{"LongStaleAfterStillShows", 1s, 1h, 60min, AgentState::silent, true},
+        StateCase{"LongStaleAfterEnds", 1s, 1h, 3600001ms, AgentState::gone, false}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(Fleet, IsEmptyAtFirst) {
+  const Fleet fleet({});
+  EXPECT_TRUE(fleet.snapshot(at(0s)).agents.empty());
+  EXPECT_TRUE(fleet.snapshot(at(0s)).reported.empty());
+}
+
+TEST(Fleet, ShowsWhatTheHelloSaid) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.agent_version = "1.2.3";
+  hello.labels = {{"rack", "b7"}};
+  hello.ticks_per_second = 250;
+  claim(fleet, hello, 1, 0s);
+  const auto view = look(fleet, 0s);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->identity->version, "1.2.3");
+  EXPECT_EQ(view->identity->labels, hello.labels);
+  EXPECT_EQ(view->identity->ticks_per_second, 250U);
+}
+
+TEST(Fleet, LeavesTheVersionEmptyWhenItIsUnknown) {
+  const OneAgent one;
+  EXPECT_EQ(look(one.fleet, 0s)->identity->version, "");
+}
+
+TEST(Fleet, SortsAgentsByEndpoint) {
+  Fleet fleet({});
+  claim(fleet, hello_of("c"), 1, 0s);
+  claim(fleet, hello_of("a"), 2, 0s);
+  claim(fleet, hello_of("b"), 3, 0s);
+  const FleetSnapshot snapshot = fleet.snapshot(at(0s));
+  ASSERT_EQ(snapshot.agents.size(), 3U);
+  EXPECT_EQ(snapshot.agents[0].identity->endpoint, "a");
+  EXPECT_EQ(snapshot.agents[1].identity->endpoint, "b");
+  EXPECT_EQ(snapshot.agents[2].identity->endpoint, "c");
+}
+
+TEST(Fleet, DoesNotTakeAHelloForLife) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  const auto view = look(fleet, 0s);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->state, AgentState::silent);
+  EXPECT_EQ(view->sample, nullptr);
+  EXPECT_FALSE(view->last_sample);
+  EXPECT_FALSE(view->clock_skew);
+}
+
+TEST(Fleet, CallsAnAgentAliveFromItsFirstSample) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  EXPECT_EQ(fleet.apply("web-1", 1, sample_of(1), at(5s)), Fleet::Applied::applied);
+  EXPECT_EQ(state(fleet, 5s), AgentState::alive);
+  EXPECT_EQ(state(fleet, 15s), AgentState::alive);
+  EXPECT_EQ(state(fleet, 15001ms), AgentState::silent);
+}
+
+TEST(Fleet, DoesNotReviveAGoneAgentByAHello) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1"), 2, 1h);
+  EXPECT_EQ(state(one.fleet, 1h), AgentState::gone);
+  EXPECT_EQ(look(one.fleet, 1h)->sample, nullptr);
+}
+
+TEST(Fleet, DoesNotReviveAGoneAgentByAHelloWithALongInterval) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1", 20min), 2, 30min);
+  EXPECT_EQ(state(one.fleet, 30min), AgentState::gone);
+}
+
+TEST(Fleet, DoesNotReviveASilentAgentByAHello) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1", 20min), 2, 11s);
+  EXPECT_EQ(state(one.fleet, 11s), AgentState::silent);
+}
+
+TEST(Fleet, WaitsForTheLongerIntervalAfterARestartWithOne) {
+  OneAgent one(1s);
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1", 60s), 2, 2s);
+  EXPECT_EQ(state(one.fleet, 62s), AgentState::alive);
+  EXPECT_EQ(state(one.fleet, 180001ms), AgentState::gone);
+}
+
+TEST(Fleet, DoesNotBlinkAfterARestartWithAShorterInterval) {
+  OneAgent one(60s);
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1", 1s), 2, 59s);
+  EXPECT_EQ(state(one.fleet, 59s), AgentState::alive);
+  EXPECT_EQ(one.fleet.apply("web-1", 2, sample_of(1), at(60s)), Fleet::Applied::applied);
+  EXPECT_EQ(state(one.fleet, 70s), AgentState::alive);
+  EXPECT_EQ(state(one.fleet, 70001ms), AgentState::silent);
+}
+
+TEST(Fleet, KeepsAnAgentAliveThroughAReconnect) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  EXPECT_EQ(state(one.fleet, 3s), AgentState::alive);
+  claim(one.fleet, hello_of("web-1"), 2, 5s);
+  EXPECT_EQ(state(one.fleet, 5s), AgentState::alive);
+  EXPECT_EQ(one.fleet.snapshot(at(5s)).agents.size(), 1U);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Samples.
+
+TEST(FleetSample, ReplacesTheOneBefore) {
+  OneAgent one;
+  CpuSample second;
+  second.sequence = 2;
+  second.cpu = CpuCounters{times_of(7), {}};
+  EXPECT_EQ(one.fleet.apply("web-1", 1, second, at(1s)), Fleet::Applied::applied);
+  EXPECT_EQ(*look(one.fleet, 1s)->sample, second);
+}
+
+TEST(FleetSample, CarriesTheExportersClock) {
+  OneAgent one;
+  EXPECT_EQ(look(one.fleet, 9s)->last_sample, at(0s).system);
+}
+
+TEST(FleetSample, LeavesOlderSnapshotsAlone) {
+  OneAgent one;
+  const FleetSnapshot before = one.fleet.snapshot(at(0s));
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::applied);
+  EXPECT_EQ(before.agents.at(0).sample->sequence, 1U);
+}
+
+TEST(FleetSample, IsIgnoredFromAnotherConnection) {
+  OneAgent one;
+  EXPECT_EQ(one.fleet.apply("web-1", 2, sample_of(9), at(1s)), Fleet::Applied::not_holder);
+  EXPECT_EQ(look(one.fleet, 1s)->sample->sequence, 1U);
+}
+
+TEST(FleetSample, IsIgnoredForAnUnknownName) {
+  OneAgent one;
+  EXPECT_EQ(one.fleet.apply("web-2", 1, sample_of(9), at(1s)), Fleet::Applied::not_holder);
+  EXPECT_FALSE(look(one.fleet, 1s, "web-2"));
+}
+
+TEST(FleetSample, IsIgnoredAfterTheRelease) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::not_holder);
+}
+
+TEST(FleetSample, IsIgnoredAfterAGoodbye) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::not_holder);
+  EXPECT_EQ(state(one.fleet, 1s), AgentState::silent);
+}
+
+TEST(FleetSample, IsIgnoredFromADisplacedConnection) {
+  OneAgent one;
+  claim(one.fleet, hello_of("web-1"), 2, 11s);
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(11s)), Fleet::Applied::not_holder);
+  EXPECT_EQ(state(one.fleet, 11s), AgentState::silent);
+}
+
+struct SequenceCase {
+  const char* name;
+  std::uint64_t first;
+  std::uint64_t second;
+  Fleet::Applied applied;
+};
+
+class FleetSequence : public testing::TestWithParam<SequenceCase> {};
+
+TEST_P(FleetSequence, MustRise) {
+  const SequenceCase& tested = GetParam();
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(tested.first), at(0s)), Fleet::Applied::applied);
+  EXPECT_EQ(fleet.apply("web-1", 1, sample_of(tested.second), at(1s)), tested.applied);
+  const bool is_applied = tested.applied == Fleet::Applied::applied;
+  EXPECT_EQ(look(fleet, 1s)->sample->sequence, is_applied ? tested.second : tested.first);
+  EXPECT_EQ(look(fleet, 1s)->last_sample, at(is_applied ? 1s : 0s).system);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Pairs, FleetSequence,
+    testing::Values(SequenceCase{"Next", 1, 2, Fleet::Applied::applied},
+                    SequenceCase{"Gap", 1, 1000, Fleet::Applied::applied},
+                    SequenceCase{"Largest", 1, UINT64_MAX, Fleet::Applied::applied},
+                    SequenceCase{"Repeat", 5, 5, Fleet::Applied::sequence_not_rising},
+                    SequenceCase{"Fall", 5, 4, Fleet::Applied::sequence_not_rising},
+                    SequenceCase{"FallToOne", 5, 1, Fleet::Applied::sequence_not_rising},
+                    SequenceCase{"FallToZero", 5, 0, Fleet::Applied::sequence_not_rising},
+                    SequenceCase{"NothingBeyondTheLargest", UINT64_MAX, 1,
+                                 Fleet::Applied::sequence_not_rising}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(FleetSequenceStart, RefusesZero) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  EXPECT_EQ(fleet.apply("web-1", 1, sample_of(0), at(0s)), Fleet::Applied::sequence_not_rising);
+}
+
+TEST(FleetSequenceStart, DoesNotTakeARepeatForLife) {
+  OneAgent one;
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(1), at(9s)), Fleet::Applied::sequence_not_rising);
+  EXPECT_EQ(state(one.fleet, 10001ms), AgentState::silent);
+}
+
+struct SessionCase {
+  const char* name;
+  std::optional<std::string> before;
+  std::optional<std::string> after;
+  Fleet::Applied repeat;
+};
+
+class FleetSession : public testing::TestWithParam<SessionCase> {};
+
+TEST_P(FleetSession, DecidesWhetherTheSequenceGoesOn) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.session = GetParam().before;
+  claim(fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(5), at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  hello.session = GetParam().after;
+  claim(fleet, hello, 2, 1s);
+  EXPECT_EQ(fleet.apply("web-1", 2, sample_of(5), at(1s)), GetParam().repeat);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reconnects, FleetSession,
+    testing::Values(
+        SessionCase{"SameGoesOn", "s1", "s1", Fleet::Applied::sequence_not_rising},
+        SessionCase{"OtherStartsAnew", "s1", "s2", Fleet::Applied::applied},
+        SessionCase{"NowUnknownStartsAnew", "s1", std::nullopt, Fleet::Applied::applied},
+        SessionCase{"OnceUnknownStartsAnew", std::nullopt, "s1", Fleet::Applied::applied},
+        SessionCase{"BothUnknownStartAnew", std::nullopt, std::nullopt, Fleet::Applied::applied}),
+    [](const auto& param) { return param.param.name; });
+
+struct SkewCase {
+  const char* name;
+  milliseconds ahead;
+};
+
+class FleetClockSkew : public testing::TestWithParam<SkewCase> {};
+
+TEST_P(FleetClockSkew, IsTheAgentsClockMinusTheExporters) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  CpuSample sample = sample_of(1);
+  sample.time =
+      std::chrono::duration_cast<milliseconds>(at(3s).system.time_since_epoch()) + GetParam().ahead;
+  ASSERT_EQ(fleet.apply("web-1", 1, sample, at(3s)), Fleet::Applied::applied);
+  EXPECT_EQ(look(fleet, 4s)->clock_skew, GetParam().ahead);
+}
+
+INSTANTIATE_TEST_SUITE_P(Skews, FleetClockSkew,
+                         testing::Values(SkewCase{"None", 0ms}, SkewCase{"Ahead", 1500ms},
+                                         SkewCase{"Behind", -1500ms},
+                                         SkewCase{"YearsBehind", -hours(400'000)}),
+                         [](const auto& param) { return param.param.name; });
+
+TEST(FleetSample, KeepsTheClockSkewOfTheLastSampleThatHadATime) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  CpuSample sample = sample_of(1);
+  sample.time = std::chrono::duration_cast<milliseconds>(at(0s).system.time_since_epoch()) + 70ms;
+  ASSERT_EQ(fleet.apply("web-1", 1, sample, at(0s)), Fleet::Applied::applied);
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::applied);
+  EXPECT_EQ(look(fleet, 1s)->clock_skew, 70ms);
+  EXPECT_FALSE(look(fleet, 1h)->clock_skew) << "of a machine that is gone";
+}
+
+TEST(FleetSample, IsDroppedWhenItsTicksWouldChangeTheirMeaning) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  Hello hello = hello_of("web-1");
+  hello.ticks_per_second = 1000;
+  claim(one.fleet, hello, 2, 1s);
+  const auto view = look(one.fleet, 1s);
+  EXPECT_EQ(view->identity->ticks_per_second, 1000U);
+  EXPECT_EQ(view->sample, nullptr);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Leaving, and being forgotten.
+
+TEST(FleetRelease, ForgetsANameThatNeverSentASample) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  fleet.release("web-1", 1);
+  EXPECT_FALSE(look(fleet, 0s));
+}
+
+TEST(FleetRelease, KeepsWhatWasSaid) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  EXPECT_EQ(state(one.fleet, 10s), AgentState::alive);
+  EXPECT_NE(look(one.fleet, 15s)->sample, nullptr);
+}
+
+TEST(FleetRelease, OfAnotherConnectionChangesNothing) {
+  OneAgent one;
+  one.fleet.release("web-1", 2);
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::applied);
+}
+
+TEST(FleetRelease, OfADisplacedConnectionDoesNotFreeTheName) {
+  OneAgent one;
+  claim(one.fleet, hello_of("web-1"), 2, 11s);
+  one.fleet.release("web-1", 1);
+  EXPECT_EQ(one.fleet.apply("web-1", 2, sample_of(1), at(12s)), Fleet::Applied::applied);
+}
+
+TEST(FleetRelease, OfAnUnknownNameChangesNothing) {
+  OneAgent one;
+  one.fleet.release("web-2", 1);
+  EXPECT_EQ(one.fleet.snapshot(at(0s)).agents.size(), 1U);
+}
+
+TEST(FleetGoodbye, ToStopIsSilentAtOnce) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  EXPECT_EQ(state(one.fleet, 1s), AgentState::silent);
+}
+
+TEST(FleetGoodbye, ToStopIsForgottenAfterStaleAfter) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  EXPECT_TRUE(look(one.fleet, 16s));
+  EXPECT_FALSE(look(one.fleet, 16001ms));
+}
+
+TEST(FleetGoodbye, ToStopIsForgottenAtOnceWithoutASample) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  fleet.leave("web-1", 1, false, at(0s));
+  EXPECT_FALSE(look(fleet, 0s));
+}
+
+TEST(FleetGoodbye, ToMoveIsForgottenAtOnce) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, true, at(1s));
+  EXPECT_FALSE(look(one.fleet, 1s));
+}
+
+TEST(FleetGoodbye, FromAnotherConnectionChangesNothing) {
+  OneAgent one;
+  one.fleet.leave("web-1", 2, true, at(1s));
+  one.fleet.leave("web-1", 2, false, at(1s));
+  EXPECT_EQ(state(one.fleet, 1s), AgentState::alive);
+}
+
+TEST(FleetGoodbye, ForAnUnknownNameChangesNothing) {
+  OneAgent one;
+  one.fleet.leave("web-2", 1, true, at(1s));
+  EXPECT_EQ(state(one.fleet, 1s), AgentState::alive);
+}
+
+TEST(FleetGoodbye, IsClearedByANewHello) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  claim(one.fleet, hello_of("web-1"), 2, 2s);
+  EXPECT_EQ(state(one.fleet, 2s), AgentState::alive);
+  EXPECT_TRUE(look(one.fleet, 1h)) << "a held name is never forgotten";
+}
+
+TEST(FleetGoodbye, FreesTheName) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  EXPECT_FALSE(claim(one.fleet, hello_of("web-1"), 2, 1s).displaced);
+}
+
+TEST(FleetMemory, EndsAfterForgetAfter) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  EXPECT_EQ(state(one.fleet, 24h), AgentState::gone);
+  EXPECT_FALSE(look(one.fleet, 24h + 1ms));
+}
+
+TEST(FleetMemory, OfAHeldNameNeverEnds) {
+  OneAgent one;
+  EXPECT_EQ(state(one.fleet, hours(24 * 365)), AgentState::gone);
+}
+
+TEST(FleetMemory, CountsConnectsSinceTheNameWasFirstMet) {
+  OneAgent one;
+  EXPECT_EQ(look(one.fleet, 0s)->connects, 1U);
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1"), 2, 1s);
+  EXPECT_EQ(look(one.fleet, 1s)->connects, 2U);
+}
+
+TEST(FleetMemory, StartsAnewForANameThatIsForgottenButNotYetExpired) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1"), 2, 25h);
+  const auto view = look(one.fleet, 25h);
+  EXPECT_EQ(view->connects, 1U);
+  EXPECT_EQ(view->state, AgentState::silent);
+  EXPECT_FALSE(view->last_sample);
+}
+
+TEST(FleetMemory, DoesNotCountARefusedHello) {
+  OneAgent one;
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1"), 2, 1s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(look(one.fleet, 1s)->connects, 1U);
+}
+
+// ---------------------------------------------------------------------------------------------
+// One name, one connection.
+
+TEST(FleetTakeover, IsRefusedWhileTheHolderLives) {
+  OneAgent one;
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1"), 2, 1s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(2s)), Fleet::Applied::applied);
+  EXPECT_EQ(one.fleet.apply("web-1", 2, sample_of(9), at(2s)), Fleet::Applied::not_holder);
+}
+
+TEST(FleetTakeover, RefusalLeavesWhatTheHolderSaidOfItself) {
+  OneAgent one;
+  Hello hello = hello_of("web-1");
+  hello.agent_version = "9.9";
+  hello.ticks_per_second = 1000;
+  EXPECT_EQ(refusal(one.fleet, hello, 2, 1s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(look(one.fleet, 1s)->identity->version, "");
+  EXPECT_EQ(look(one.fleet, 1s)->identity->ticks_per_second, 100U);
+}
+
+TEST(FleetTakeover, RefusalSaysWhatToDo) {
+  OneAgent one;
+  const auto claim = one.fleet.claim(hello_of("web-1"), 2, at(1s));
+  ASSERT_FALSE(claim);
+  EXPECT_NE(claim.error().detail.find("two machines"), std::string::npos);
+  EXPECT_NE(claim.error().detail.find("--endpoint"), std::string::npos);
+  EXPECT_TRUE(is_showable_text(claim.error().detail));
+}
+
+TEST(FleetTakeover, OfTheSameProcessIsImmediate) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.session = "s1";
+  claim(fleet, hello, 1, 0s);
+  EXPECT_EQ(claim(fleet, hello, 2, 1ms).displaced, Fleet::ConnectionId{1});
+  EXPECT_EQ(claim(fleet, hello, 3, 2ms).displaced, Fleet::ConnectionId{2});
+}
+
+TEST(FleetTakeover, OfTheSameProcessDoesNotStartThePause) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.session = "s1";
+  claim(fleet, hello, 1, 0s);
+  claim(fleet, hello, 2, 1s);
+  EXPECT_EQ(claim(fleet, hello_of("web-1"), 3, 12s).displaced, Fleet::ConnectionId{2});
+}
+
+TEST(FleetTakeover, ByAnotherSessionIsRefused) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.session = "s1";
+  claim(fleet, hello, 1, 0s);
+  hello.session = "s2";
+  EXPECT_EQ(refusal(fleet, hello, 2, 1s), RefusalCode::endpoint_in_use);
+}
+
+TEST(FleetTakeover, ByTheSameBootAloneIsRefused) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.boot_id = "b1";
+  claim(fleet, hello, 1, 0s);
+  EXPECT_EQ(refusal(fleet, hello, 2, 1s), RefusalCode::endpoint_in_use)
+      << "containers on one kernel share the boot";
+}
+
+TEST(FleetTakeover, OfASilentHolderClosesIt) {
+  OneAgent one;
+  EXPECT_EQ(claim(one.fleet, hello_of("web-1"), 2, 10001ms).displaced, Fleet::ConnectionId{1});
+}
+
+TEST(FleetTakeover, AtTheSilenceLimitIsRefused) {
+  OneAgent one;
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1"), 2, 10s), RefusalCode::endpoint_in_use);
+}
+
+TEST(FleetTakeover, OfASlowPusherWaitsForItsInterval) {
+  OneAgent one(60s);
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1", 1s), 2, 180s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(claim(one.fleet, hello_of("web-1", 1s), 2, 180001ms).displaced, Fleet::ConnectionId{1});
+}
+
+TEST(FleetTakeover, OfAHolderThatNeverSpokeWaitsAsLong) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  EXPECT_EQ(refusal(fleet, hello_of("web-1"), 2, 10s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(claim(fleet, hello_of("web-1"), 2, 10001ms).displaced, Fleet::ConnectionId{1});
+}
+
+TEST(FleetTakeover, LeavesTheNewcomerOfALongSilentNameTimeToSpeak) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  claim(one.fleet, hello_of("web-1"), 2, 1h);
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1"), 3, 1h + 10s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(claim(one.fleet, hello_of("web-1"), 3, 1h + 10001ms).displaced, Fleet::ConnectionId{2});
+}
+
+TEST(FleetTakeover, OfSilentHoldersComesOnceAMinute) {
+  OneAgent one;
+  claim(one.fleet, hello_of("web-1"), 2, 11s);
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1"), 3, 30s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1"), 3, 70999ms), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(claim(one.fleet, hello_of("web-1"), 3, 71s).displaced, Fleet::ConnectionId{2});
+}
+
+TEST(FleetTakeover, ByTheSameProcessIgnoresThePause) {
+  OneAgent one;
+  Hello hello = hello_of("web-1");
+  hello.session = "s1";
+  claim(one.fleet, hello, 2, 11s);
+  EXPECT_EQ(claim(one.fleet, hello, 3, 12s).displaced, Fleet::ConnectionId{2});
+}
+
+TEST(FleetTakeover, IsNoneWhenTheNameIsFree) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  EXPECT_FALSE(claim(one.fleet, hello_of("web-1"), 2, 1s).displaced);
+}
+
+TEST(FleetTakeover, OfOneNameLeavesOthersAlone) {
+  OneAgent one;
+  claim(one.fleet, hello_of("web-2"), 2, 0s);
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::applied);
+  EXPECT_EQ(one.fleet.apply("web-2", 2, sample_of(1), at(1s)), Fleet::Applied::applied);
+}
+
+TEST(FleetTakeover, TellsNamesApartByCase) {
+  OneAgent one;
+  claim(one.fleet, hello_of("WEB-1"), 2, 0s);
+  EXPECT_EQ(one.fleet.snapshot(at(0s)).agents.size(), 2U);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Resume.
+
+struct BootCase {
+  const char* name;
+  std::optional<std::string> before;
+  std::optional<std::string> after;
+  std::uint32_t ticks_before;
+  std::uint32_t ticks_after;
+  bool resumes;
+};
+
+class FleetResume : public testing::TestWithParam<BootCase> {};
+
+TEST_P(FleetResume, IsForTheSameBootInTheSameUnit) {
+  const BootCase& tested = GetParam();
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.boot_id = tested.before;
+  hello.ticks_per_second = tested.ticks_before;
+  EXPECT_FALSE(claim(fleet, hello, 1, 0s).resume);
+  const CpuSample sample = counters_of(1, 500s, 1234, {{0, times_of(1200)}, {3, times_of(34)}});
+  ASSERT_EQ(fleet.apply("web-1", 1, sample, at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  hello.boot_id = tested.after;
+  hello.ticks_per_second = tested.ticks_after;
+  const auto resume = claim(fleet, hello, 2, 1s).resume;
+  ASSERT_EQ(resume.has_value(), tested.resumes);
+  if (resume) {
+    EXPECT_EQ(*resume, (Resume{500s, *sample.cpu}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Boots, FleetResume,
+    testing::Values(BootCase{"SameBoot", "b1", "b1", 100, 100, true},
+                    BootCase{"OtherBoot", "b1", "b2", 100, 100, false},
+                    BootCase{"NowUnknown", "b1", std::nullopt, 100, 100, false},
+                    BootCase{"OnceUnknown", std::nullopt, "b1", 100, 100, false},
+                    BootCase{"BothUnknown", std::nullopt, std::nullopt, 100, 100, false},
+                    BootCase{"OtherUnit", "b1", "b1", 100, 250, false}),
+    [](const auto& param) { return param.param.name; });
+
+/// web-1 in boot b1; push() what it says, resume() what a restart would be told.
+class ResumingAgent {
+ public:
+  ResumingAgent() { connect(); }
+
+  void push(CpuSample sample) {
+    sample.sequence = ++sequence_;
+    EXPECT_EQ(fleet_.apply("web-1", connection_, std::move(sample), at(0s)),
+              Fleet::Applied::applied);
+  }
+
+  std::optional<Resume> resume() {
+    fleet_.release("web-1", connection_);
+    return connect();
+  }
+
+  Fleet& fleet() { return fleet_; }
+  [[nodiscard]] Fleet::ConnectionId connection() const { return connection_; }
+
+ private:
+  std::optional<Resume> connect() {
+    Hello hello = hello_of("web-1");
+    hello.boot_id = "b1";
+    sequence_ = 0;
+    return claim(fleet_, hello, ++connection_, 0s).resume;
+  }
+
+  Fleet fleet_{Fleet::Limits{}};
+  Fleet::ConnectionId connection_ = 0;
+  std::uint64_t sequence_ = 0;
+};
+
+TEST(FleetResumeCounters, AreThoseLastShown) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100, {{0, times_of(100)}}));
+  agent.push(counters_of(2, 11s, 150, {{0, times_of(150)}}));
+  EXPECT_EQ(agent.resume(), (Resume{11s, {times_of(150), {{0, times_of(150)}}}}));
+}
+
+TEST(FleetResumeCounters, ArePassedOnAgainByARestartThatNeverSpoke) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  EXPECT_TRUE(agent.resume());
+  EXPECT_EQ(agent.resume(), (Resume{10s, {times_of(100), {}}}));
+}
+
+TEST(FleetResumeCounters, SurviveAGoodbye) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  agent.fleet().leave("web-1", agent.connection(), false, at(0s));
+  EXPECT_TRUE(agent.resume());
+}
+
+TEST(FleetResumeCounters, SurviveUntilTheNameIsForgotten) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  agent.fleet().release("web-1", agent.connection());
+  agent.fleet().expire(at(24h));
+  Hello hello = hello_of("web-1");
+  hello.boot_id = "b1";
+  EXPECT_TRUE(claim(agent.fleet(), hello, 99, 24h).resume);
+}
+
+TEST(FleetResumeCounters, DieWithTheName) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  agent.fleet().leave("web-1", agent.connection(), true, at(0s));
+  EXPECT_FALSE(agent.resume());
+}
+
+TEST(FleetResumeCounters, AreNoneAfterAnotherBootCameBetween) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  agent.fleet().release("web-1", agent.connection());
+  Hello other = hello_of("web-1");
+  other.boot_id = "b2";
+  EXPECT_FALSE(claim(agent.fleet(), other, 99, 0s).resume);
+  agent.fleet().release("web-1", 99);
+  EXPECT_FALSE(agent.resume());
+}
+
+TEST(FleetResumeCounters, IgnoreASampleThatWasIgnored) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  EXPECT_EQ(agent.fleet().apply("web-1", agent.connection(), counters_of(1, 99s, 999), at(0s)),
+            Fleet::Applied::sequence_not_rising);
+  EXPECT_EQ(agent.fleet().apply("web-1", 77, counters_of(5, 99s, 999), at(0s)),
+            Fleet::Applied::not_holder);
+  EXPECT_EQ(agent.resume(), (Resume{10s, {times_of(100), {}}}));
+}
+
+TEST(FleetResumeCounters, OutliveASampleWithoutCounters) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  agent.push(sample_of(2));
+  EXPECT_EQ(agent.resume(), (Resume{10s, {times_of(100), {}}}));
+}
+
+TEST(FleetResumeCounters, AreNoneWhenTheNewestHaveNoDate) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  CpuSample undated = counters_of(2, 0s, 150);
+  undated.uptime.reset();
+  agent.push(undated);
+  EXPECT_FALSE(agent.resume()) << "the older ones are not what was last shown";
+}
+
+TEST(FleetResumeCounters, KeepCoresThatANewerSampleLeftOut) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100, {{0, times_of(60)}, {1, times_of(40)}}));
+  agent.push(counters_of(2, 20s, 200));
+  const auto resume = agent.resume();
+  ASSERT_TRUE(resume);
+  EXPECT_EQ(resume->cpu.total, times_of(200));
+  EXPECT_EQ(resume->cpu.cores, (std::vector<CoreTimes>{{0, times_of(60)}, {1, times_of(40)}}));
+  EXPECT_EQ(resume->uptime, 10s) << "the age of the oldest part";
+}
+
+TEST(FleetResumeCounters, KeepACoreThatWentOffline) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100, {{0, times_of(60)}, {1, times_of(40)}, {2, times_of(5)}}));
+  agent.push(counters_of(2, 20s, 200, {{0, times_of(160)}, {2, times_of(9)}}));
+  EXPECT_EQ(agent.resume()->cpu.cores,
+            (std::vector<CoreTimes>{{0, times_of(160)}, {1, times_of(40)}, {2, times_of(9)}}));
+}
+
+TEST(FleetResumeCounters, AreWholeAgainWhenTheCoreIsBack) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100, {{0, times_of(60)}, {1, times_of(40)}}));
+  agent.push(counters_of(2, 20s, 200, {{0, times_of(160)}}));
+  agent.push(counters_of(3, 30s, 300, {{0, times_of(220)}, {1, times_of(41)}}));
+  EXPECT_EQ(agent.resume(),
+            (Resume{30s, {times_of(300), {{0, times_of(220)}, {1, times_of(41)}}}}));
+}
+
+TEST(FleetResumeCounters, DoNotGrowBeyondTheCpusOfOneMachine) {
+  ResumingAgent agent;
+  std::vector<CoreTimes> cores;
+  for (std::uint32_t id = 0; id < kMaxCpus; ++id) cores.push_back({id, times_of(id)});
+  agent.push(counters_of(1, 10s, 100, cores));
+  for (CoreTimes& core : cores) core.id += 1;
+  agent.push(counters_of(2, 20s, 200, cores));
+  EXPECT_EQ(agent.resume(), (Resume{20s, {times_of(200), cores}}));
+}
+
+TEST(FleetResumeCounters, AreKeptUpToTheCpusOfOneMachine) {
+  ResumingAgent agent;
+  std::vector<CoreTimes> cores;
+  for (std::uint32_t id = 0; id < kMaxCpus; ++id) cores.push_back({id, times_of(id)});
+  agent.push(counters_of(1, 10s, 100, cores));
+  agent.push(counters_of(2, 20s, 200, {{7, times_of(77)}}));
+  const auto resume = agent.resume();
+  ASSERT_EQ(resume->cpu.cores.size(), kMaxCpus);
+  EXPECT_EQ(resume->cpu.cores[7], (CoreTimes{7, times_of(77)}));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Capacity.
+
+TEST(FleetCapacity, TakesAsManyAsItMay) {
+  Fleet fleet(limits_of(2));
+  claim(fleet, hello_of("a"), 1, 0s);
+  claim(fleet, hello_of("b"), 2, 0s);
+  EXPECT_EQ(refusal(fleet, hello_of("c"), 3, 0s), RefusalCode::capacity);
+  EXPECT_EQ(fleet.snapshot(at(0s)).agents.size(), 2U);
+}
+
+TEST(FleetCapacity, RefusalSaysWhatToDo) {
+  Fleet fleet(limits_of(1));
+  claim(fleet, hello_of("a"), 1, 0s);
+  const auto claim = fleet.claim(hello_of("b"), 2, at(0s));
+  ASSERT_FALSE(claim);
+  EXPECT_NE(claim.error().detail.find("--ingest.max-agents"), std::string::npos);
+  EXPECT_TRUE(is_showable_text(claim.error().detail));
+}
+
+TEST(FleetCapacity, IsNoMatterForAKnownName) {
+  Fleet fleet(limits_of(1));
+  claim(fleet, hello_of("a"), 1, 0s);
+  ASSERT_EQ(fleet.apply("a", 1, sample_of(1), at(0s)), Fleet::Applied::applied);
+  fleet.release("a", 1);
+  claim(fleet, hello_of("a"), 2, 1s);
+}
+
+/// A full fleet of three, whose names a, b, c were heard at 0, 1 and 2 s and are free.
+class FullFleet : public testing::Test {
+ protected:
+  FullFleet() {
+    for (const int i : {0, 1, 2}) {
+      const std::string name(1, static_cast<char>('a' + i));
+      const auto connection = static_cast<Fleet::ConnectionId>(i);
+      claim(fleet_, hello_of(name), connection, seconds(i));
+      EXPECT_EQ(fleet_.apply(name, connection, sample_of(1), at(seconds(i))),
+                Fleet::Applied::applied);
+      fleet_.release(name, connection);
+    }
+  }
+
+  [[nodiscard]] std::string names(milliseconds when) const {
+    std::string names;
+    for (const AgentView& agent : fleet_.snapshot(at(when)).agents) {
+      names += agent.identity->endpoint;
+    }
+    return names;
+  }
+
+  Fleet fleet_{limits_of(3)};
+};
+
+TEST_F(FullFleet, RefusesWhileItsAgentsAreAlive) {
+  EXPECT_EQ(refusal(fleet_, hello_of("d"), 9, 3s), RefusalCode::capacity);
+}
+
+TEST_F(FullFleet, RefusesWhileItsAgentsAreOnlySilent) {
+  EXPECT_EQ(refusal(fleet_, hello_of("d"), 9, 15s), RefusalCode::capacity);
+}
+
+TEST_F(FullFleet, GivesThePlaceOfTheOneThatIsGoneLongest) {
+  claim(fleet_, hello_of("d"), 9, 1h);
+  EXPECT_EQ(names(1h), "bcd");
+  claim(fleet_, hello_of("e"), 10, 1h);
+  EXPECT_EQ(names(1h), "cde");
+}
+
+TEST_F(FullFleet, GivesTheOnlyPlaceThatIsFree) {
+  claim(fleet_, hello_of("d"), 9, 15001ms);
+  EXPECT_EQ(names(15001ms), "bcd");
+  EXPECT_EQ(refusal(fleet_, hello_of("e"), 10, 15001ms), RefusalCode::capacity);
+}
+
+TEST_F(FullFleet, NeverGivesAHeldPlace) {
+  claim(fleet_, hello_of("a"), 9, 1h);
+  claim(fleet_, hello_of("d"), 10, 1h);
+  EXPECT_EQ(names(1h), "acd");
+}
+
+TEST_F(FullFleet, GivesForgottenPlacesFirst) {
+  claim(fleet_, hello_of("c"), 9, 1h);
+  fleet_.leave("c", 9, false, at(1h));
+  claim(fleet_, hello_of("d"), 10, 2h);
+  EXPECT_EQ(names(2h), "abd");
+}
+
+TEST_F(FullFleet, LosesNothingByARefusal) {
+  EXPECT_EQ(refusal(fleet_, hello_of("d"), 9, 3s), RefusalCode::capacity);
+  EXPECT_EQ(names(3s), "abc");
+}
+
+// ---------------------------------------------------------------------------------------------
+// Values without a name.
+
+TEST(FleetReported, IsShownUntilWithdrawn) {
+  Fleet fleet({});
+  fleet.report(1, "127.0.0.1:5000", 14.6);
+  const FleetSnapshot snapshot = fleet.snapshot(at(hours(100)));
+  ASSERT_EQ(snapshot.reported.size(), 1U);
+  EXPECT_EQ(snapshot.reported[0].endpoint, "127.0.0.1:5000");
+  EXPECT_EQ(snapshot.reported[0].percent, 14.6);
+  fleet.withdraw(1);
+  EXPECT_TRUE(fleet.snapshot(at(hours(100))).reported.empty());
+}
+
+TEST(FleetReported, IsReplacedByTheNextOfTheConnection) {
+  Fleet fleet({});
+  fleet.report(1, "127.0.0.1:5000", 14.6);
+  fleet.report(1, "127.0.0.1:5000", 20);
+  ASSERT_EQ(fleet.snapshot(at(0s)).reported.size(), 1U);
+  EXPECT_EQ(fleet.snapshot(at(0s)).reported[0].percent, 20);
+}
+
+TEST(FleetReported, IsSortedByEndpoint) {
+  Fleet fleet({});
+  fleet.report(1, "127.0.0.1:7", 1);
+  fleet.report(2, "127.0.0.1:5", 2);
+  const FleetSnapshot snapshot = fleet.snapshot(at(0s));
+  ASSERT_EQ(snapshot.reported.size(), 2U);
+  EXPECT_EQ(snapshot.reported[0].endpoint, "127.0.0.1:5");
+}
+
+TEST(FleetReported, WithdrawingAnUnknownConnectionChangesNothing) {
+  Fleet fleet({});
+  fleet.report(1, "127.0.0.1:7", 1);
+  fleet.withdraw(2);
+  EXPECT_EQ(fleet.snapshot(at(0s)).reported.size(), 1U);
+}
+
+TEST(FleetReported, TakesNoPlaceOfAnAgent) {
+  Fleet fleet(limits_of(1));
+  fleet.report(1, "127.0.0.1:7", 1);
+  claim(fleet, hello_of("a"), 2, 0s);
+}
+
+// ---------------------------------------------------------------------------------------------
+// expire() is housekeeping: no answer depends on it.
+
+std::string describe(const FleetSnapshot& snapshot) {
+  std::ostringstream text;
+  for (const AgentView& agent : snapshot.agents) {
+    text << agent.identity->endpoint << ' ' << kAgentStateNames[agent.state] << ' '
+         << agent.connects << ' ' << (agent.sample ? agent.sample->sequence : 0) << ' '
+         << (agent.last_sample ? agent.last_sample->time_since_epoch().count() : 0) << '\n';
+  }
+  return text.str();
+}
+
+/// One step that two fleets take alike; says what came of it.
+class RandomStep {
+ public:
+  explicit RandomStep(std::mt19937& random)
+      : action_(random() % 8),
+        name_(1, static_cast<char>('a' + random() % 6)),
+        connection_(random() % 12),
+        sequence_(random() % 50),
+        push_interval_(random() % 3 == 0 ? 60s : 1s),
+        session_(random() % 3) {}
+
+  std::string take(Fleet& fleet, milliseconds now) const {
+    if (action_ < 3) return take_claim(fleet, now);
+    if (action_ < 6) {
+      CpuSample sample = counters_of(sequence_, now, sequence_ * 100);
+      return std::to_string(
+          static_cast<int>(fleet.apply(name_, connection_, std::move(sample), at(now))));
+    }
+    if (action_ == 6) fleet.release(name_, connection_);
+    if (action_ == 7) fleet.leave(name_, connection_, sequence_ % 4 == 0, at(now));
+    return {};
+  }
+
+ private:
+  std::string take_claim(Fleet& fleet, milliseconds now) const {
+    Hello hello = hello_of(name_, push_interval_);
+    hello.session = std::to_string(session_);
+    hello.boot_id = "b1";
+    const auto claim = fleet.claim(hello, connection_, at(now));
+    if (!claim) return std::string(kRefusalCodeNames[claim.error().code]);
+    return std::to_string(claim->displaced.value_or(99)) + " " +
+           std::to_string(claim->resume ? claim->resume->uptime.count() : -1);
+  }
+
+  std::uint64_t action_;
+  std::string name_;
+  Fleet::ConnectionId connection_;
+  std::uint64_t sequence_;
+  milliseconds push_interval_;
+  std::uint64_t session_;
+};
+
+constexpr std::array<milliseconds, 6> kPauses{100ms, 1s, 4s, 16s, 61s, 25h};
+
+milliseconds random_pause(std::mt19937& random) {
+  return kPauses.at(random() % 20 == 0 ? 5 : random() % 5);
+}
+
+class FleetExpire : public testing::TestWithParam<unsigned> {};
+
+TEST_P(FleetExpire, ChangesNoAnswer) {
+  std::mt19937 random(GetParam());
+  Fleet tidied(limits_of(4));
+  Fleet untouched(limits_of(4));
+  milliseconds now = 0s;
+  for (int i = 0; i < 1000; ++i) {
+    const RandomStep step(random);
+    ASSERT_EQ(step.take(tidied, now), step.take(untouched, now)) << "step " << i;
+    now += random_pause(random);
+    if (random() % 2 == 0) tidied.expire(at(now));
+    ASSERT_EQ(describe(tidied.snapshot(at(now))), describe(untouched.snapshot(at(now))))
+        << "step " << i;
+  }
+}
+
+TEST_P(FleetExpire, DoesTheSameOnceAndTwice) {
+  std::mt19937 random(GetParam());
+  Fleet once(limits_of(4));
+  Fleet twice(limits_of(4));
+  milliseconds now = 0s;
+  for (int i = 0; i < 300; ++i) {
+    const RandomStep step(random);
+    ASSERT_EQ(step.take(once, now), step.take(twice, now)) << "step " << i;
+    now += random_pause(random);
+    once.expire(at(now));
+    twice.expire(at(now));
+    twice.expire(at(now));
+    ASSERT_EQ(describe(once.snapshot(at(now))), describe(twice.snapshot(at(now))));
+  }
+}
+
+TEST_P(FleetExpire, NeverHoldsMoreThanItMay) {
+  std::mt19937 random(GetParam());
+  Fleet fleet(limits_of(4));
+  milliseconds now = 0s;
+  for (int i = 0; i < 1000; ++i) {
+    const RandomStep step(random);
+    step.take(fleet, now);
+    ASSERT_LE(fleet.snapshot(at(now)).agents.size(), 4U);
+    now += random_pause(random);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, FleetExpire, testing::Range(1U, 13U));
+
+TEST(FleetExpireMemory, LetsGoOfTheSampleOfAGoneAgent) {
+  OneAgent one;
+  const std::weak_ptr<const CpuSample> sample = look(one.fleet, 0s)->sample;
+  one.fleet.expire(at(15s));
+  EXPECT_FALSE(sample.expired());
+  one.fleet.expire(at(15001ms));
+  EXPECT_TRUE(sample.expired());
+}
+
+constexpr std::uint64_t kSamples = 3000;
+
+TEST(FleetThreads, NeverShowHalfASample) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  const std::jthread ingest([&fleet] {
+    for (std::uint64_t i = 1; i <= kSamples; ++i) {
+      EXPECT_EQ(fleet.apply("web-1", 1, counters_of(i, 1s, i, {{0, times_of(i)}}), at(0s)),
+                Fleet::Applied::applied);
+      fleet.report(2, "127.0.0.1:7", static_cast<double>(i % 100));
+      fleet.expire(at(0s));
+    }
+  });
+  std::uint64_t shown = 0;
+  while (shown < kSamples) {
+    const FleetSnapshot snapshot = fleet.snapshot(at(0s));
+    const auto sample = snapshot.agents.at(0).sample;
+    if (!sample) continue;
+    ASSERT_GE(sample->sequence, shown);
+    shown = sample->sequence;
+    ASSERT_EQ(sample->cpu->total, times_of(shown));
+    ASSERT_EQ(sample->cpu->cores.at(0).times, times_of(shown));
+  }
+}
+
+}  // namespace
+}  // namespace cpu_monitor::exporter

@@ -1,0 +1,187 @@
+#include "exporter/percent_gauge.hpp"
+
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace cpu_monitor::exporter {
+namespace {
+
+constexpr std::string_view kHead =
+    "# HELP my_cpu_percents Percentage of CPU usage in gauge\n"
+    "# TYPE my_cpu_percents gauge\n";
+
+AgentView agent_of(const std::string& endpoint) {
+  auto identity = std::make_shared<AgentIdentity>();
+  identity->endpoint = endpoint;
+  AgentView agent;
+  agent.identity = identity;
+  agent.state = AgentState::alive;
+  return agent;
+}
+
+AgentView agent_with(const std::string& endpoint, std::optional<double> percent,
+                     bool has_counters) {
+  CpuSample sample;
+  sample.percent = percent;
+  if (has_counters) sample.cpu.emplace();
+  AgentView agent = agent_of(endpoint);
+  agent.sample = std::make_shared<const CpuSample>(sample);
+  return agent;
+}
+
+FleetSnapshot fleet_of(std::vector<AgentView> agents, std::vector<ReportedPercent> reported = {}) {
+  return {std::move(agents), std::move(reported)};
+}
+
+std::string render(PercentGauge& gauge, const FleetSnapshot& fleet) {
+  std::string page;
+  gauge.render(fleet, page);
+  return page;
+}
+
+std::string page_of(std::string_view series) { return std::string(kHead).append(series); }
+
+TEST(PercentGauge, ShowsTheShareFromProcStat) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", 14.6, true)})),
+            page_of("my_cpu_percents{endpoint=\"web-1\",method=\"proc_stat\"} 14.6\n"));
+}
+
+TEST(PercentGauge, CallsAClientsOwnFigureReported) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", 14.6, false)})),
+            page_of("my_cpu_percents{endpoint=\"web-1\",method=\"reported\"} 14.6\n"));
+}
+
+TEST(PercentGauge, ShowsClientsWithoutAName) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, fleet_of({}, {{"127.0.0.1:5000", 7}})),
+            page_of("my_cpu_percents{endpoint=\"127.0.0.1:5000\",method=\"reported\"} 7\n"));
+}
+
+TEST(PercentGauge, AppendsToThePage) {
+  PercentGauge gauge;
+  std::string page = "before\n";
+  gauge.render(fleet_of({agent_with("web-1", 1, true)}), page);
+  EXPECT_TRUE(page.starts_with("before\n# HELP my_cpu_percents"));
+}
+
+TEST(PercentGauge, SortsItsSeries) {
+  PercentGauge gauge;
+  std::vector<AgentView> agents;
+  std::string series;
+  for (char name = 'a'; name <= 'z'; ++name) {
+    agents.push_back(agent_with(std::string(1, name), 1, true));
+    series += "my_cpu_percents{endpoint=\"" + std::string(1, name) + "\",method=\"proc_stat\"} 1\n";
+  }
+  EXPECT_EQ(render(gauge, fleet_of(agents)), page_of(series));
+}
+
+TEST(PercentGauge, IsAbsentForAnEmptyFleet) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, {}), "");
+}
+
+TEST(PercentGauge, IsAbsentWithoutASample) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, fleet_of({agent_of("web-1")})), "");
+}
+
+TEST(PercentGauge, IsAbsentForASampleWithoutAPercentage) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", std::nullopt, true)})), "");
+}
+
+TEST(PercentGauge, FollowsTheFleet) {
+  PercentGauge gauge;
+  render(gauge, fleet_of({agent_with("web-1", 10, true)}));
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", 20.5, true)})),
+            page_of("my_cpu_percents{endpoint=\"web-1\",method=\"proc_stat\"} 20.5\n"));
+}
+
+TEST(PercentGauge, LeavesWithItsMachine) {
+  PercentGauge gauge;
+  render(gauge, fleet_of({agent_with("web-1", 10, true), agent_with("web-2", 20, true)}));
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-2", 20, true)})),
+            page_of("my_cpu_percents{endpoint=\"web-2\",method=\"proc_stat\"} 20\n"));
+}
+
+TEST(PercentGauge, LeavesWithItsSample) {
+  PercentGauge gauge;
+  render(gauge, fleet_of({agent_with("web-1", 10, true)}));
+  EXPECT_EQ(render(gauge, fleet_of({agent_of("web-1")})), "");
+}
+
+TEST(PercentGauge, LeavesWithItsConnection) {
+  PercentGauge gauge;
+  render(gauge, fleet_of({}, {{"127.0.0.1:5000", 7}}));
+  EXPECT_EQ(render(gauge, {}), "");
+}
+
+TEST(PercentGauge, ComesBackWithItsMachine) {
+  PercentGauge gauge;
+  const std::string page = render(gauge, fleet_of({agent_with("web-1", 10, true)}));
+  render(gauge, {});
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", 10, true)})), page);
+}
+
+TEST(PercentGauge, HasOneSeriesWhenTheMethodChanges) {
+  PercentGauge gauge;
+  render(gauge, fleet_of({agent_with("web-1", 10, false)}));
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", 10, true)})),
+            page_of("my_cpu_percents{endpoint=\"web-1\",method=\"proc_stat\"} 10\n"));
+}
+
+TEST(PercentGauge, DoesNotRememberThePageBefore) {
+  PercentGauge gauge;
+  const FleetSnapshot fleet = fleet_of({agent_with("web-1", 10, true)}, {{"127.0.0.1:5", 1}});
+  const std::string page = render(gauge, fleet);
+  EXPECT_EQ(render(gauge, fleet), page);
+}
+
+struct ValueCase {
+  const char* name;
+  double percent;
+  std::string_view text;
+};
+
+void PrintTo(const ValueCase& tested, std::ostream* out) { *out << tested.percent; }
+
+class PercentGaugeValue : public testing::TestWithParam<ValueCase> {};
+
+TEST_P(PercentGaugeValue, IsPrintedAsItIs) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", GetParam().percent, true)})),
+            page_of("my_cpu_percents{endpoint=\"web-1\",method=\"proc_stat\"} " +
+                    std::string(GetParam().text) + "\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Values, PercentGaugeValue,
+    testing::Values(ValueCase{"Idle", 0, "0"}, ValueCase{"Full", 100, "100"},
+                    ValueCase{"Tenth", 0.1, "0.1"}, ValueCase{"Usual", 14.6, "14.6"},
+                    ValueCase{"ManyDigits", 12.345678901234, "12.345678901234"}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(PercentGaugeThreads, TakeTurns) {
+  PercentGauge gauge;
+  const auto scrape = [&gauge](const std::string& endpoint) {
+    const FleetSnapshot fleet = fleet_of({agent_with(endpoint, 1, true)});
+    const std::string expected =
+        page_of("my_cpu_percents{endpoint=\"" + endpoint + "\",method=\"proc_stat\"} 1\n");
+    for (int i = 0; i < 200; ++i) ASSERT_EQ(render(gauge, fleet), expected);
+  };
+  const std::jthread one(scrape, "web-1");
+  const std::jthread other(scrape, "web-2");
+}
+
+}  // namespace
+}  // namespace cpu_monitor::exporter
