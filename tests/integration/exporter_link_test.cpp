@@ -1,0 +1,314 @@
+// The agent's link against the real exporter, and against an exporter scripted byte by byte.
+
+#include "agent/exporter_link.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <asio/post.hpp>
+#include <asio/read.hpp>
+#include <gtest/gtest.h>
+
+#include "tests/support/running_exporter.hpp"
+#include "tests/support/wait.hpp"
+
+namespace cpu_monitor::tests {
+namespace {
+
+using asio::ip::tcp;
+
+CpuSample sample_of(double percent) {
+  CpuSample sample;
+  sample.percent = percent;
+  return sample;
+}
+
+agent::ExporterLink::Settings quick_settings(std::uint16_t port) {
+  agent::ExporterLink::Settings settings;
+  settings.exporter = {"127.0.0.1", port};
+  settings.hello.endpoint = "link-1";
+  settings.hello.session = "s1";
+  settings.hello.push_interval = std::chrono::milliseconds(100);
+  settings.welcome_timeout = std::chrono::milliseconds(300);
+  settings.backoff_base = std::chrono::milliseconds(5);
+  settings.backoff_cap = std::chrono::milliseconds(20);
+  settings.refused_backoff_cap = std::chrono::milliseconds(20);
+  return settings;
+}
+
+/// A link on a thread of its own, which notes what happens to it.
+class RunningLink {
+ public:
+  explicit RunningLink(agent::ExporterLink::Settings settings)
+      : link_(io_, std::move(settings),
+              {[this](const Welcome& welcome) { note_welcome(welcome); },
+               [this](const CpuSample& sample) { note_acknowledged(sample); },
+               [this] { ++disconnects; }}) {
+    link_.start();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~RunningLink() {
+    asio::post(io_, [this] { link_.stop(); });
+    thread_.join();
+  }
+  RunningLink(const RunningLink&) = delete;
+  RunningLink& operator=(const RunningLink&) = delete;
+
+  void offer(double percent) {
+    asio::post(io_, [this, percent] { link_.offer(sample_of(percent)); });
+  }
+
+  [[nodiscard]] std::vector<CpuSample> acknowledged() const {
+    const std::lock_guard lock(mutex_);
+    return acknowledged_;
+  }
+
+  std::atomic<int> welcomes = 0;
+  std::atomic<int> disconnects = 0;
+
+ private:
+  void note_welcome(const Welcome& /*welcome*/) { ++welcomes; }
+  void note_acknowledged(const CpuSample& sample) {
+    const std::lock_guard lock(mutex_);
+    acknowledged_.push_back(sample);
+  }
+
+  asio::io_context io_{1};
+  mutable std::mutex mutex_;
+  std::vector<CpuSample> acknowledged_;
+  agent::ExporterLink link_;
+  std::thread thread_;
+};
+
+/// An exporter that says exactly what the test says.
+class ScriptedExporter {
+ public:
+  ScriptedExporter() : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
+
+  [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+  [[nodiscard]] tcp::socket accept() { return acceptor_.accept(); }
+
+  static void say(tcp::socket& socket, const std::string& text) {
+    std::error_code ignored;
+    asio::write(socket, asio::buffer(text), ignored);
+  }
+
+  static std::string hear_line(tcp::socket& socket) {
+    std::string line;
+    std::error_code ec;
+    for (char byte = 0; asio::read(socket, asio::buffer(&byte, 1), ec) == 1 && byte != '\n';)
+      line += byte;
+    return line;
+  }
+
+  static constexpr const char* kWelcome =
+      "{\"type\":\"welcome\",\"protocol\":1,\"exporter_version\":\"test\",\"max_line_bytes\":"
+      "262144,"
+      "\"max_cpus\":1024,\"idle_timeout_ms\":15000,\"groups\":[\"percent\"]}\n";
+
+ private:
+  asio::io_context io_;
+  tcp::acceptor acceptor_;
+};
+
+AgentMessage decoded(const std::string& line) {
+  auto message = decode_agent_message(line);
+  if (!message) throw std::runtime_error("not a message: " + line);
+  return *message;
+}
+
+TEST(ExporterLink, PushesToARealExporterAndIsAcknowledged) {
+  RunningExporter exporter;
+  RunningLink link(quick_settings(exporter.ingest_port()));
+  link.offer(42);
+  ASSERT_TRUE(eventually([&] { return link.acknowledged().size() == 1; }));
+  EXPECT_EQ(exporter.value(R"(my_cpu_percents{endpoint="link-1",method="reported"})"), "42");
+  EXPECT_EQ(link.acknowledged()[0].sequence, 1U);
+}
+
+TEST(ExporterLink, SequencesRise) {
+  RunningExporter exporter;
+  RunningLink link(quick_settings(exporter.ingest_port()));
+  for (std::size_t i = 1; i <= 5; ++i) {
+    link.offer(static_cast<double>(i));
+    ASSERT_TRUE(eventually([&] { return link.acknowledged().size() == i; }));
+    EXPECT_EQ(link.acknowledged().back().sequence, i);
+  }
+}
+
+TEST(ExporterLink, TheFirstLineIsTheHello) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  auto socket = exporter.accept();
+  const auto message = decoded(ScriptedExporter::hear_line(socket));
+  ASSERT_TRUE(std::holds_alternative<Hello>(message));
+  EXPECT_EQ(std::get<Hello>(message).endpoint, "link-1");
+}
+
+TEST(ExporterLink, HoldsOneSampleOnItsWayAndOnlyTheNewestWaits) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  auto socket = exporter.accept();
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+  link.offer(1);
+  EXPECT_EQ(std::get<CpuSample>(decoded(ScriptedExporter::hear_line(socket))).percent, 1);
+  link.offer(2);
+  link.offer(3);
+  link.offer(4);
+  ASSERT_TRUE(eventually([&] { return link.welcomes == 1; }));
+  ScriptedExporter::say(socket, "{\"type\":\"ack\",\"sequence\":1}\n");
+  const auto second = std::get<CpuSample>(decoded(ScriptedExporter::hear_line(socket)));
+  EXPECT_EQ(second.percent, 4);
+  EXPECT_EQ(second.sequence, 2U);
+}
+
+TEST(ExporterLink, ComesBackAfterEachLoss) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  for (int i = 0; i < 5; ++i) {
+    auto socket = exporter.accept();
+    ScriptedExporter::hear_line(socket);
+    ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+    ASSERT_TRUE(eventually([&] { return link.welcomes == i + 1; }));
+  }
+  EXPECT_TRUE(eventually([&] { return link.disconnects == 5; }));
+}
+
+TEST(ExporterLink, AnUnacknowledgedSampleIsFollowedByAHigherSequenceOnTheNextConnection) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  {
+    auto socket = exporter.accept();
+    ScriptedExporter::hear_line(socket);
+    ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+    link.offer(1);
+    ScriptedExporter::hear_line(socket);
+  }
+  auto socket = exporter.accept();
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+  link.offer(2);
+  EXPECT_EQ(std::get<CpuSample>(decoded(ScriptedExporter::hear_line(socket))).sequence, 2U);
+}
+
+TEST(ExporterLink, AcksOfOtherSequencesAreIgnored) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  auto socket = exporter.accept();
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+  link.offer(1);
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket,
+                        "{\"type\":\"ack\",\"sequence\":7}\n{\"type\":\"ack\",\"sequence\":1}\n");
+  ASSERT_TRUE(eventually([&] { return !link.acknowledged().empty(); }));
+  EXPECT_EQ(link.acknowledged().size(), 1U);
+}
+
+struct BadAnswer {
+  const char* name;
+  const char* text;
+};
+
+class LinkBadAnswer : public ::testing::TestWithParam<BadAnswer> {};
+
+TEST_P(LinkBadAnswer, IsSurvivedByTryingAgain) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  {
+    auto socket = exporter.accept();
+    ScriptedExporter::hear_line(socket);
+    ScriptedExporter::say(socket, GetParam().text);
+    // The link gives up by itself: this end never closes.
+    char byte = 0;
+    std::error_code ec;
+    while (asio::read(socket, asio::buffer(&byte, 1), ec) == 1) {
+    }
+  }
+  auto socket = exporter.accept();
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+  EXPECT_TRUE(eventually([&] { return link.welcomes >= 1; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, LinkBadAnswer,
+    ::testing::Values(
+        BadAnswer{"Http", "HTTP/1.1 400 Bad Request\r\n\r\n"},
+        BadAnswer{"Words", "220 mail ready\n"}, BadAnswer{"NeverAnswers", ""},
+        BadAnswer{"HalfALine", "{\"type\":\"wel"}, BadAnswer{"BadUtf8", "{\"type\":\"\xff\"}\n"},
+        BadAnswer{"AckWithoutSequence", "{\"type\":\"ack\"}\n"},
+        BadAnswer{"NegativeAck", "{\"type\":\"ack\",\"sequence\":-1}\n"},
+        BadAnswer{"Refusal", "{\"type\":\"refusal\",\"code\":\"bad_field\",\"message\":\"no\"}\n"},
+        BadAnswer{"UnknownRefusal",
+                  "{\"type\":\"refusal\",\"code\":\"later\",\"message\":\"no\"}\n"}),
+    [](const auto& one) { return std::string(one.param.name); });
+
+TEST(ExporterLink, ALineThatNeverEndsIsCutOff) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  {
+    auto socket = exporter.accept();
+    ScriptedExporter::hear_line(socket);
+    ScriptedExporter::say(socket, std::string(2 * kMaxLineBytes, 'x'));
+  }
+  auto socket = exporter.accept();
+  EXPECT_TRUE(std::holds_alternative<Hello>(decoded(ScriptedExporter::hear_line(socket))));
+}
+
+TEST(ExporterLink, SaysGoodbyeWhenItStops) {
+  ScriptedExporter exporter;
+  std::string last_line;
+  {
+    auto link = std::make_unique<RunningLink>(quick_settings(exporter.port()));
+    auto socket = exporter.accept();
+    ScriptedExporter::hear_line(socket);
+    ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+    ASSERT_TRUE(eventually([&] { return link->welcomes == 1; }));
+    std::thread stopper([&link] { link.reset(); });
+    last_line = ScriptedExporter::hear_line(socket);
+    socket.close();
+    stopper.join();
+  }
+  EXPECT_EQ(last_line, R"({"type":"goodbye","reason":"stop"})");
+}
+
+TEST(ExporterLink, StopsWhileNobodyListens) {
+  std::uint16_t nobodys_port = 0;
+  {
+    const ScriptedExporter gone;
+    nobodys_port = gone.port();
+  }
+  const auto start = std::chrono::steady_clock::now();
+  { RunningLink link(quick_settings(nobodys_port)); }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+TEST(ExporterLink, StopsWhileThePeerSaysNothing) {
+  ScriptedExporter exporter;
+  const auto start = std::chrono::steady_clock::now();
+  {
+    auto settings = quick_settings(exporter.port());
+    settings.welcome_timeout = std::chrono::hours(1);
+    RunningLink link(std::move(settings));
+    auto socket = exporter.accept();
+    ScriptedExporter::hear_line(socket);
+    std::thread holder([held = std::move(socket)]() mutable {
+      char byte = 0;
+      std::error_code ec;
+      while (asio::read(held, asio::buffer(&byte, 1), ec) == 1) {
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+    holder.detach();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+}  // namespace
+}  // namespace cpu_monitor::tests
