@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "common/command_line.hpp"
 #include "common/host_port.hpp"
 #include "common/log.hpp"
 
@@ -24,13 +25,7 @@ struct AgentOptions {
   log::Format log_format = log::Format::logfmt;
 };
 
-/// What a command line asks for: to run with these options, or to print a text and leave with a
-/// code (help, version: 0, on stdout; bad usage: 2, on stderr).
-struct AgentCommand {
-  std::optional<AgentOptions> run;
-  std::string text;
-  int exit_code = 0;
-};
+using AgentCommand = Command<AgentOptions>;
 
 /// Reads the command line.  `host_name` is the default endpoint; `is_terminal` (stdout is one) the
 /// default of --print. Every error names the flag, the value and what would be right.  Threads:

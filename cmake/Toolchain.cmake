@@ -30,9 +30,9 @@ if(CPU_MONITOR_SANITIZE)
   target_compile_options(cpu_monitor_options INTERFACE -fsanitize=${CPU_MONITOR_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(cpu_monitor_options INTERFACE -fsanitize=${CPU_MONITOR_SANITIZE})
-  # Asio recycles coroutine frames, which hides a use after free.  Equal in every unit, or it breaks the one-definition rule.
-  target_compile_definitions(cpu_monitor_options INTERFACE
-    ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING ASIO_DISABLE_SMALL_BLOCK_RECYCLING)
+  # Asio recycles coroutine frames, which hides a use after free.  Equal in every unit, or it breaks
+  # the one-definition rule.  (ASIO_DISABLE_SMALL_BLOCK_RECYCLING does not compile in Asio 1.22.)
+  target_compile_definitions(cpu_monitor_options INTERFACE ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
   if(CPU_MONITOR_SANITIZE MATCHES "thread")
     # GCC's TSan does not model the fences in Asio (chriskohlhoff/asio#1193).
     target_compile_options(cpu_monitor_options INTERFACE -Wno-tsan)

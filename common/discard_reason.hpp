@@ -15,8 +15,8 @@ enum class DiscardReason : std::uint8_t {
   empty,         ///< no bytes
   malformed,     ///< not the kernel's format
   torn,          ///< ends within the CPU lines
-  suspend,       ///< a CPU's idle time or sum fell by seconds: suspend or hotplug; that interval is
-                 ///< dropped
+  suspend,       ///< a CPU's sum or a mode of it fell by seconds (suspend, hotplug); that interval
+                 ///< is dropped
   wrapped,       ///< a counter grew more than time allows; that field's growth is dropped
   stepped_back,  ///< busy or idle time stepped back a little: no ratio from this reading
   out_of_range,  ///< a first value above kMaxTicks: that counter starts at 0

@@ -4,25 +4,19 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
-#include <CLI/CLI.hpp>
-
-#include "common/build_info.hpp"
 #include "common/duration.hpp"
 
 namespace cpu_monitor::exporter {
-
 namespace {
 
-using std::chrono::milliseconds;
+constexpr const char* kProgram = "cpu-monitor-exporter";
 
-constexpr int kBadUsage = 2;
-constexpr std::string_view kProgram = "cpu-monitor-exporter";
-
-constexpr std::string_view kDescription =
+constexpr const char* kDescription =
     R"(Takes CPU samples from cpu-monitor-agents on one port and serves them to Prometheus on another.
 
   cpu-monitor-exporter
@@ -30,24 +24,7 @@ constexpr std::string_view kDescription =
 
   cpu-monitor-exporter --ingest.listen-address 10.0.0.5:8080 --ingest.allow-anonymous
       takes agents from a network where every machine is trusted
-
-A flag marked "repeat" may be given several times; its first use replaces the default.
-Durations: 15s, 1h30m, 7d.  Exit codes: 0 asked to stop, 2 bad usage, 1 anything else.
 )";
-
-// Words.
-
-template <class Enum, std::size_t N>
-std::string list(const NameTable<Enum, N>& table) {
-  std::string words;
-  for (const std::string_view name : table.names) {
-    if (!words.empty()) words += ", ";
-    words += name;
-  }
-  return words;
-}
-
-std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 constexpr std::chrono::seconds kShortestAge{1};
 
@@ -63,12 +40,14 @@ std::optional<Number> parse_number(std::string_view text, Number smallest, Numbe
   return number;
 }
 
-std::optional<milliseconds> parse_duration_between(std::string_view text, milliseconds shortest,
-                                                   milliseconds longest) {
-  const auto duration = parse_duration(text);
-  if (!duration || *duration < shortest || *duration > longest) return std::nullopt;
-  return duration;
+template <class Number>
+std::string format_number(Number number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
 }
+
+std::string as_it_is(const std::string& text) { return text; }
 
 /// `10.0.0.0/8`, `::1/128`.
 std::optional<std::string> parse_cidr(std::string_view text) {
@@ -143,185 +122,107 @@ std::optional<std::string> check_web_doors(const ExporterOptions& options) {
 
 std::optional<std::string> check_ages(const ExporterOptions& options) {
   if (options.forget_after >= options.stale_after) return std::nullopt;
-  return "--agent.forget-after: " + format_duration(options.forget_after) +
+  return "--agent.forget-after: " + in_quotes(format_duration(options.forget_after)) +
          " is shorter than --agent.stale-after, " + format_duration(options.stale_after) +
          "; an agent's values leave before the agent is forgotten";
 }
 
-std::optional<std::string> check_together(const ExporterOptions& options) {
-  for (const auto check : {check_ingest_doors, check_web_doors, check_ages}) {
-    if (auto fault = check(options)) return fault;
-  }
-  return std::nullopt;
-}
-
 // The command line.
 
-struct Flag {
-  std::string name;
-  std::string type;      ///< how --help names its value
-  std::string expected;  ///< what a refused value is not
-  std::string help;
-};
-
-/// Reads `text`, or throws what the person at the keyboard needs: flag, value, what would be right.
-template <class Parse>
-auto parse_or_throw(const Flag& flag, const std::string& text, const Parse& parse) {
-  auto value = parse(text);
-  if (!value) {
-    throw CLI::ValidationError(flag.name, in_quotes(text) + " is not " + flag.expected);
-  }
-  return *std::move(value);
-}
-
-template <class T, class Parse>
-void add_value(CLI::App& app, const Flag& flag, T& target, Parse parse) {
-  const auto read = [&target, flag, parse](const std::string& text) {
-    target = parse_or_throw(flag, text, parse);
-  };
-  app.add_option_function<std::string>(flag.name, read, flag.help)
-      ->type_name(flag.type)
-      ->option_text(flag.type);
-}
-
-template <class T, class Parse>
-void add_list(CLI::App& app, const Flag& flag, std::vector<T>& target, Parse parse) {
-  const auto read = [&target, flag, parse](const std::vector<std::string>& texts) {
-    target.clear();
-    for (const std::string& text : texts) target.push_back(parse_or_throw(flag, text, parse));
-  };
-  app.add_option_function<std::vector<std::string>>(flag.name, read, flag.help)
-      ->allow_extra_args(false)  // else a list swallows every stray word behind it
-      ->type_name(flag.type)
-      ->option_text(flag.type);
-}
-
-template <class Enum, std::size_t N>
-auto name_parser(const NameTable<Enum, N>& table) {
-  return [&table](const std::string& text) { return table.find(text); };
-}
-
 template <class Number>
-auto number_parser(Number smallest, Number largest) {
-  return [=](const std::string& text) { return parse_number(text, smallest, largest); };
+ValueKind<Number> number_between(std::string expected, Number smallest, Number largest) {
+  const auto parse = [=](std::string_view text) { return parse_number(text, smallest, largest); };
+  return {"N", std::move(expected), parse, format_number<Number>};
 }
 
-auto duration_parser(milliseconds shortest, milliseconds longest) {
-  return [=](const std::string& text) { return parse_duration_between(text, shortest, longest); };
+ValueKind<HostPort> listen_address(std::string expected) {
+  return {"ADDRESS:PORT", std::move(expected), parse_listen_address, format_host_port};
 }
 
-void add_ingest_flags(CLI::App& app, ExporterOptions& options) {
-  add_list(app,
-           {"--ingest.listen-address", "ADDRESS:PORT",
-            "ADDRESS:PORT, such as 127.0.0.1:8080, [::1]:8080 or :8080 (every address); ADDRESS is "
-            "an IP address or localhost, no other name",
-            "Where agents connect; repeat. Default 127.0.0.1:8080"},
-           options.ingest_addresses, parse_listen_address);
-  app.add_flag("--ingest.allow-anonymous", options.allow_anonymous,
-               "Listen beyond loopback though no agent can prove its name. Default off");
-  add_list(
-      app,
-      {"--ingest.legacy-allow", "CIDR", "a block of addresses, such as 192.168.1.0/24 or fd00::/8",
-       "Who may use the classroom project's Python client; repeat. Default 127.0.0.0/8, "
-       "::1/128"},
-      options.legacy_allow, parse_cidr);
-  add_value(app,
-            {"--ingest.max-agents", "N", "a whole number from 1 to 1000000",
-             "Agents to remember, 1..1000000. Default 10000"},
-            options.max_agents, number_parser<std::size_t>(1, 1'000'000));
-  add_value(app,
-            {"--ingest.max-sample-rate", "N", "a number from 0.1 to 10000",
-             "Samples a second from one agent; above it reading pauses. Default 10"},
-            options.max_sample_rate, number_parser<double>(0.1, 10'000));
+void add_ingest_flags(CommandLine& command_line, ExporterOptions& options) {
+  command_line.add_list(
+      {"--ingest.listen-address", "Where agents connect"},
+      listen_address("ADDRESS:PORT, such as 127.0.0.1:8080, [::1]:8080 or :8080 (every address); "
+                     "ADDRESS is an IP address or localhost, no other name"),
+      options.ingest_addresses);
+  command_line.add_switch(
+      {"--ingest.allow-anonymous", "Listen beyond loopback though no agent can prove its name"},
+      options.allow_anonymous);
+  const ValueKind<std::string> cidr{
+      "CIDR", "a block of addresses, such as 192.168.1.0/24 or fd00::/8", parse_cidr, as_it_is};
+  command_line.add_list(
+      {"--ingest.legacy-allow", "Who may use the classroom project's Python client"}, cidr,
+      options.legacy_allow);
+  command_line.add_value(
+      {"--ingest.max-agents", "Agents to remember, 1..1000000"},
+      number_between<std::size_t>("a whole number from 1 to 1000000", 1, 1'000'000),
+      options.max_agents);
+  command_line.add_value(
+      {"--ingest.max-sample-rate", "Samples a second from one agent; above it reading pauses"},
+      number_between<double>("a number from 0.1 to 10000", 0.1, 10'000), options.max_sample_rate);
 }
 
-void add_agent_flags(CLI::App& app, ExporterOptions& options) {
-  add_value(app,
-            {"--agent.stale-after", "DURATION", "a duration from 1s to 24h, such as 15s",
-             "Silence after which a machine's values leave, but not before 10s and 3 pushes. "
-             "Default 15s"},
-            options.stale_after, duration_parser(kShortestAge, std::chrono::hours(24)));
-  add_value(app,
-            {"--agent.forget-after", "DURATION",
-             "a duration from --agent.stale-after to 1000d, such as 24h",
-             "Silence after which a machine is forgotten, up to 1000d. Default 24h"},
-            options.forget_after, duration_parser(kShortestAge, std::chrono::days(1000)));
+void add_agent_flags(CommandLine& command_line, ExporterOptions& options) {
+  command_line.add_value({"--agent.stale-after",
+                          "Silence after which a machine's values leave, but not before 10s and 3 "
+                          "pushes"},
+                         duration_between(kShortestAge, std::chrono::hours(24)),
+                         options.stale_after);
+  auto forget_after = duration_between(kShortestAge, std::chrono::days(1000));
+  forget_after.expected = "a duration from --agent.stale-after to 1000d";
+  command_line.add_value(
+      {"--agent.forget-after", "Silence after which a machine is forgotten, up to 1000d"},
+      forget_after, options.forget_after);
 }
 
-void add_web_flags(CLI::App& app, ExporterOptions& options, std::vector<MetricGroup>& groups) {
-  add_list(app,
-           {"--web.listen-address", "ADDRESS:PORT", "ADDRESS:PORT, such as 127.0.0.1:8000",
-            "Where pages are served: 127.0.0.1 or localhost; repeat. Default 127.0.0.1:8000"},
-           options.web_addresses, parse_listen_address);
-  add_value(app,
-            {"--web.telemetry-path", "PATH",
-             "a free path such as /metrics: letters, digits, '-', '_', '~' and '.' between single "
-             "slashes, not '/', and not under /-, /agents, /api or /sd",
-             "Where the metrics are. Default /metrics"},
-            options.telemetry_path, parse_telemetry_path);
-  add_list(app,
-           {"--web.collect", "GROUP", "a group of metrics; choose from: " + list(kMetricGroupNames),
-            "What to collect and show; repeat. Default all: " + list(kMetricGroupNames)},
-           groups, name_parser(kMetricGroupNames));
+void add_web_flags(CommandLine& command_line, ExporterOptions& options,
+                   std::vector<MetricGroup>& groups) {
+  command_line.add_list({"--web.listen-address", "Where pages are served: 127.0.0.1 or localhost"},
+                        listen_address("ADDRESS:PORT, such as 127.0.0.1:8000"),
+                        options.web_addresses);
+  const ValueKind<std::string> path{
+      "PATH",
+      "a free path such as /metrics: letters, digits, '-', '_', '~' and '.' between single "
+      "slashes, not '/', and not under /-, /agents, /api or /sd",
+      parse_telemetry_path, as_it_is};
+  command_line.add_value({"--web.telemetry-path", "Where the metrics are"}, path,
+                         options.telemetry_path);
+  command_line.add_list({"--web.collect", "What to collect and show"},
+                        one_of("GROUP", kMetricGroupNames), groups);
 }
 
-void add_log_flags(CLI::App& app, ExporterOptions& options) {
-  add_value(app,
-            {"--log.level", "LEVEL", "a level; choose from: " + list(log::kLevelNames),
-             "The least that is logged: " + list(log::kLevelNames) + ". Default info"},
-            options.log_level, name_parser(log::kLevelNames));
-  add_value(app,
-            {"--log.format", "FORMAT", "a format; choose from: " + list(log::kFormatNames),
-             "How stderr is written: " + list(log::kFormatNames) + ". Default logfmt"},
-            options.log_format, name_parser(log::kFormatNames));
+std::vector<MetricGroup> groups_in(const MetricGroups& set) {
+  std::vector<MetricGroup> groups;
+  for (const std::string_view name : kMetricGroupNames.names) {
+    const auto group = kMetricGroupNames.find(name);
+    if (set.has(*group)) groups.push_back(*group);
+  }
+  return groups;
 }
 
-std::string version_line() {
-  std::string line(kProgram);
-  line.append(", version ").append(version());
-  return line.append(" (revision: ").append(revision()).append(")\n");
-}
-
-std::string help_text(const CLI::App& app) {
-  std::string text = app.help();
-  text.erase(text.find_last_not_of('\n') + 1);
-  return text + "\n";
-}
-
-ExporterCommand text_command(std::string text) { return {std::nullopt, std::move(text), 0}; }
-
-ExporterCommand bad_usage(const std::string& fault) {
-  std::string text(kProgram);
-  text.append(": ").append(fault).append("\nTry '").append(kProgram).append(" --help'.\n");
-  return {std::nullopt, std::move(text), kBadUsage};
+MetricGroups set_of(const std::vector<MetricGroup>& groups) {
+  MetricGroups set;
+  for (const MetricGroup group : groups) set.add(group);
+  return set;
 }
 
 }  // namespace
 
 ExporterCommand parse_command_line(int argc, const char* const* argv) {
   ExporterOptions options;
-  std::vector<MetricGroup> groups;
-  CLI::App app{std::string(kDescription), std::string(kProgram)};
-  app.get_formatter()->column_width(40);
-  app.set_help_flag("--help", "Print this text and exit");
-  app.set_version_flag("--version", "", "Print the version and exit");
-  add_ingest_flags(app, options);
-  add_agent_flags(app, options);
-  add_web_flags(app, options, groups);
-  add_log_flags(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return text_command(help_text(app));
-  } catch (const CLI::CallForVersion&) {
-    return text_command(version_line());
-  } catch (const CLI::ParseError& fault) {
-    return bad_usage(fault.what());
-  }
-  if (!groups.empty()) options.collect = {};
-  for (const MetricGroup group : groups) options.collect.add(group);
-  if (const auto fault = check_together(options)) return bad_usage(*fault);
-  return {std::move(options), {}, 0};
+  std::vector<MetricGroup> groups = groups_in(options.collect);
+  CommandLine command_line(kProgram, kDescription);
+  add_ingest_flags(command_line, options);
+  add_agent_flags(command_line, options);
+  add_web_flags(command_line, options, groups);
+  command_line.add_log_flags(options.log_level, options.log_format);
+  return command_line.parse(argc, argv, options, [&]() -> std::optional<std::string> {
+    options.collect = set_of(groups);
+    for (const auto check : {check_ingest_doors, check_web_doors, check_ages}) {
+      if (auto fault = check(options)) return fault;
+    }
+    return std::nullopt;
+  });
 }
 
 }  // namespace cpu_monitor::exporter

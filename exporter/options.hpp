@@ -2,10 +2,10 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/command_line.hpp"
 #include "common/host_port.hpp"
 #include "common/log.hpp"
 #include "common/metric_group.hpp"
@@ -28,13 +28,7 @@ struct ExporterOptions {
   log::Format log_format = log::Format::logfmt;
 };
 
-/// What a command line asks for: to run with these options, or to print a text and leave with a
-/// code (help, version: 0, on stdout; bad usage: 2, on stderr).
-struct ExporterCommand {
-  std::optional<ExporterOptions> run;
-  std::string text;
-  int exit_code = 0;
-};
+using ExporterCommand = Command<ExporterOptions>;
 
 /// Reads the command line.  Every error names the flag, the value and what would be right. Threads:
 /// pure.

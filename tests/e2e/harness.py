@@ -223,7 +223,11 @@ class Process:
         """Asks it to go and returns (exit code, seconds it took)."""
         asked = time.monotonic()
         self.send_signal(number)
-        code = self.wait()
+        try:
+            code = self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not stop; it said:\n{self.said()}") from None
         return code, time.monotonic() - asked
 
     def wait_for_line(self, matches, what, deadline_s=DEADLINE_S):

@@ -169,7 +169,7 @@ TEST_P(AgentOptionsRefusal, IsBadUsageInWords) {
   EXPECT_FALSE(command.run);
   EXPECT_EQ(command.exit_code, 2);
   EXPECT_TRUE(command.text.starts_with("cpu-monitor-agent: ")) << command.text;
-  EXPECT_TRUE(command.text.ends_with("--help\n")) << command.text;
+  EXPECT_TRUE(command.text.ends_with("Try 'cpu-monitor-agent --help'.\n")) << command.text;
   for (const std::string& words : GetParam().told) {
     EXPECT_TRUE(contains(command.text, words)) << command.text;
   }
@@ -178,7 +178,7 @@ TEST_P(AgentOptionsRefusal, IsBadUsageInWords) {
 std::string bad_name(const testing::TestParamInfo<Bad>& info) { return info.param.name; }
 
 Bad bad_exporter(const char* name, const std::string& value) {
-  return {name, {"--exporter", value}, {"--exporter \"" + value + "\"", "HOST:PORT", "1 to 65535"}};
+  return {name, {"--exporter", value}, {"--exporter: '" + value + "'", "HOST:PORT", "1 to 65535"}};
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 Bad bad_interval(const char* name, const std::string& flag, const std::string& value,
                  const std::string& range) {
-  return {name, {flag, value}, {flag + " \"" + value + "\"", range}};
+  return {name, {flag, value}, {flag + ": '" + value + "'", range}};
 }
 Bad bad_sample(const char* name, const std::string& value) {
   return bad_interval(name, "--sample.interval", value, "from 10ms to 10s");
@@ -216,11 +216,11 @@ INSTANTIATE_TEST_SUITE_P(
                                  "multiple of --sample.interval, which is 100ms"),
                     Bad{"PushShorterThanSample",
                         {"--sample.interval", "2s"},
-                        {"--push.interval \"1s\"", "which is 2s"}}),
+                        {"--push.interval: '1s'", "which is 2s"}}),
     bad_name);
 
 Bad bad_endpoint(const char* name, const std::string& value) {
-  return {name, {"--endpoint", value}, {"--endpoint \"" + value + "\"", "letters, digits"}};
+  return {name, {"--endpoint", value}, {"--endpoint: '" + value + "'", "letters, digits"}};
 }
 
 INSTANTIATE_TEST_SUITE_P(Endpoint, AgentOptionsRefusal,
@@ -236,7 +236,7 @@ INSTANTIATE_TEST_SUITE_P(Endpoint, AgentOptionsRefusal,
                          bad_name);
 
 Bad bad_label(const char* name, const std::string& value, const std::string& rule) {
-  return {name, {"--label", value}, {"--label \"" + value + "\"", rule}};
+  return {name, {"--label", value}, {"--label: '" + value + "'", rule}};
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -249,8 +249,8 @@ INSTANTIATE_TEST_SUITE_P(
         bad_label("ValueTooLong", "a=" + std::string(129, 'x'), "128 bytes"),
         bad_label("ControlCharacter", "a=x\ny", "control"),
         bad_label("InvalidUtf8", "a=\xff", "UTF-8"),
-        Bad{"SameNameTwice", {"--label", "a=1", "--label", "a=2"}, {"\"a=2\"", "second value"}},
-        Bad{"Seventeen", labels(17), {"--label", "\"l16=x\"", "16 times"}},
+        Bad{"SameNameTwice", {"--label", "a=1", "--label", "a=2"}, {"'a=2'", "second value"}},
+        Bad{"Seventeen", labels(17), {"--label", "'l16=x'", "16 times"}},
         Bad{"StrayWordBehind", {"--label", "a=1", "b=2"}, {"b=2"}},
         Bad{"NoValue", {"--label"}, {"--label", "NAME=VALUE"}}),
     bad_name);
@@ -267,9 +267,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"EmptyProcfs", {"--path.procfs", ""}, {"--path.procfs", "/proc"}},
         Bad{"UnknownLevel",
             {"--log.level", "verbose"},
-            {"--log.level \"verbose\"", "debug|info|warn|error"}},
-        Bad{"LevelInUpperCase", {"--log.level", "INFO"}, {"--log.level \"INFO\""}},
-        Bad{"UnknownFormat", {"--log.format", "xml"}, {"--log.format \"xml\"", "logfmt|json"}}),
+            {"--log.level: 'verbose'", "debug, info, warn, error"}},
+        Bad{"LevelInUpperCase", {"--log.level", "INFO"}, {"--log.level: 'INFO'"}},
+        Bad{"UnknownFormat", {"--log.format", "xml"}, {"--log.format: 'xml'", "logfmt, json"}}),
     bad_name);
 
 struct HostName {
@@ -284,7 +284,7 @@ TEST_P(AgentOptionsHostName, IsNoDefaultEndpoint) {
   const AgentCommand command = parse({}, GetParam().value);
   EXPECT_FALSE(command.run);
   EXPECT_EQ(command.exit_code, 2);
-  EXPECT_TRUE(contains(command.text, "\"" + GetParam().value + "\"")) << command.text;
+  EXPECT_TRUE(contains(command.text, "'" + GetParam().value + "'")) << command.text;
   EXPECT_TRUE(contains(command.text, "set --endpoint to a name of this machine")) << command.text;
 }
 

@@ -1,11 +1,13 @@
 #include "common/host_port.hpp"
 
+#include <ostream>
+
 #include <gtest/gtest.h>
 
 namespace cpu_monitor {
 
-void PrintTo(const HostPort& address, std::ostream* out) {
-  *out << '"' << address.host << "\" port " << address.port;
+std::ostream& operator<<(std::ostream& out, const HostPort& address) {
+  return out << '"' << address.host << "\" port " << address.port;
 }
 
 namespace {

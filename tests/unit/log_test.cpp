@@ -278,6 +278,7 @@ constexpr int kLinesOfAThread = 200;
 TEST_F(Log, KeepsLinesOfThreadsApart) {
   const std::string text = stderr_of([] {
     std::vector<std::thread> threads;
+    threads.reserve(kWritingThreads);
     for (int i = 0; i < kWritingThreads; ++i) {
       threads.emplace_back([] {
         for (int line = 0; line < kLinesOfAThread; ++line)

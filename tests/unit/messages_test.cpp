@@ -10,7 +10,9 @@
 
 namespace cpu_monitor {
 
-void PrintTo(RefusalCode code, std::ostream* out) { *out << kRefusalCodeNames[code]; }
+std::ostream& operator<<(std::ostream& out, RefusalCode code) {
+  return out << kRefusalCodeNames[code];
+}
 
 namespace {
 

@@ -189,7 +189,7 @@ TEST(ProcStatParser, DoesNotLookBehindTheFirstByteThatIsNoCpuLine) {
     EXPECT_TRUE(parse_proc_stat(kTotalLine + behind)) << behind;
   }
   std::string text = with_total("cpu0 1 2 3 4\n");
-  text.append(2 * 1024 * 1024, '\xff').append("cpu0 -1");
+  text.append(std::size_t{2} * 1024 * 1024, '\xff').append("cpu0 -1");
   EXPECT_TRUE(parse_proc_stat(text));
 }
 
