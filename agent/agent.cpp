@@ -11,6 +11,7 @@
 #include "common/build_info.hpp"
 #include "common/log.hpp"
 #include "common/net/stop_signal.hpp"
+#include "common/output.hpp"
 
 namespace cpu_monitor::agent {
 namespace {
@@ -50,11 +51,8 @@ ExporterLink::Settings link_settings(const AgentOptions& options) {
   return settings;
 }
 
-/// One line for a person; a closed stdout is nobody's loss.
-void print_line(const std::string& line) {
-  std::fputs(line.c_str(), stdout);
-  std::fflush(stdout);
-}
+/// One line for a person; a closed or stalled stdout is nobody's loss.
+void print_line(const std::string& line) { write_unless_blocked(STDOUT_FILENO, line); }
 
 }  // namespace
 
@@ -104,6 +102,7 @@ asio::awaitable<void> Agent::tick_for_ever() {
     if (stopping_) co_return;
     sampler_.tick(uptime_now());
     if (next_tick >= next_push) {
+      sampler_.end_window();
       push();
       next_push += options_.push_interval;
     }
@@ -114,7 +113,13 @@ asio::awaitable<void> Agent::tick_for_ever() {
   }
 }
 
-void Agent::push() { link_.offer(sampler_.end_window(uptime_now(), sends_cores())); }
+/// The exporter says which groups it collects.  The machine's total goes with every sample: it is
+/// where a restarted agent goes on from.
+void Agent::push() {
+  CpuSample sample = sampler_.sample(uptime_now(), sends_cores());
+  if (!groups_.has(MetricGroup::agent)) sample.self.reset();
+  link_.offer(std::move(sample));
+}
 
 void Agent::on_welcome(const Welcome& welcome) {
   groups_ = welcome.groups;
@@ -122,7 +127,9 @@ void Agent::on_welcome(const Welcome& welcome) {
     sampler_.resume(welcome.resume->cpu, welcome.resume->uptime);
   }
   was_welcomed_ = true;
-  push();  // its counters stand on the page now, not a push interval later
+  // The counters as they are now stand on the page at once, not a push interval later.
+  sampler_.tick(uptime_now());
+  push();
   if (options_.print) {
     print_line("connected to " + format_host_port(options_.exporter) + " as " + options_.endpoint +
                "\n");

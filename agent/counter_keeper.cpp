@@ -101,7 +101,7 @@ void KeptCpu::advance(std::size_t field, Ticks raw, bool is_dropped) {
 
 std::optional<TickDelta> CounterKeeper::update(const ProcStat& reading, Uptime now) {
   const KeptCpu::Limits limits = machine_limits(now);
-  const bool are_cores_clean = update_cores(reading.cores, now);
+  const Verdict cores = update_cores(reading.cores, now);
   if (!machine_) {
     machine_.emplace(reading.total, now, discards_);
     if (waiting_resume_) resume(waiting_resume_->shown, waiting_resume_->shown_at);
@@ -109,8 +109,12 @@ std::optional<TickDelta> CounterKeeper::update(const ProcStat& reading, Uptime n
     return std::nullopt;
   }
   const auto delta = machine_->update(reading.total, now, limits, discards_);
-  // What one CPU lost is in the machine's sum as well, hidden by what the others gained.
-  return are_cores_clean ? delta : std::nullopt;
+  if (!delta || cores.is_dropped) return std::nullopt;
+  if (cores.is_stepped_back || delta->busy < 0 || delta->rest < 0) {
+    discards_.add(DiscardReason::stepped_back);
+    return std::nullopt;
+  }
+  return delta;
 }
 
 void CounterKeeper::resume(const CpuCounters& shown, Uptime shown_at) {
@@ -156,22 +160,29 @@ KeptCpu::Limits CounterKeeper::machine_limits(Uptime now) const {
   return limits;
 }
 
-bool CounterKeeper::update_cores(const std::vector<CoreTimes>& readings, Uptime now) {
+CounterKeeper::Verdict CounterKeeper::update_cores(const std::vector<CoreTimes>& readings,
+                                                   Uptime now) {
   for (auto& [id, core] : cores_) core.is_online = false;
-  bool are_clean = true;
-  for (const CoreTimes& reading : readings) are_clean = update_core(reading, now) && are_clean;
-  return are_clean;
+  Verdict all;
+  for (const CoreTimes& reading : readings) {
+    const Verdict one = update_core(reading, now);
+    all.is_dropped |= one.is_dropped;
+    all.is_stepped_back |= one.is_stepped_back;
+  }
+  return all;
 }
 
-bool CounterKeeper::update_core(const CoreTimes& reading, Uptime now) {
+CounterKeeper::Verdict CounterKeeper::update_core(const CoreTimes& reading, Uptime now) {
   const auto known = cores_.find(reading.id);
   if (known == cores_.end()) {
     cores_.emplace(reading.id, Core{KeptCpu(reading.times, now, discards_)});
-    return true;
+    return {};
   }
   KeptCpu& kept = known->second.kept;
   known->second.is_online = true;
-  return kept.update(reading.times, now, cpu_limits(kept.moved_at(), now), discards_).has_value();
+  const auto delta = kept.update(reading.times, now, cpu_limits(kept.moved_at(), now), discards_);
+  if (!delta) return {.is_dropped = true};
+  return {.is_stepped_back = std::min(delta->busy, delta->rest) < -kRounding};
 }
 
 void CounterKeeper::resume_core(const CoreTimes& shown, Uptime shown_at) {

@@ -82,13 +82,14 @@ class CounterKeeper {
   static constexpr std::chrono::seconds kEpochFall{3};
   static constexpr std::chrono::seconds kGrowthSlack{10};
   static constexpr double kGrowthPerWall = 1.5;
+  static constexpr std::int64_t kRounding = 2;  ///< ticks a CPU may be behind by rounding alone
 
   explicit CounterKeeper(Ticks ticks_per_second) : ticks_per_second_(ticks_per_second) {}
 
   /// Takes one reading.  Returns how far the whole machine (the `cpu ` line) went since the one
-  /// before, in raw ticks; none for a first reading, and none when the interval of any CPU was
-  /// dropped.  A small step back is part of the difference: it is for the caller to see whether it
-  /// heals within his window.
+  /// before, in raw ticks, neither side negative; none for a first reading, when the interval of
+  /// any CPU was dropped, and (counted) when busy or idle time of the machine stepped back, or that
+  /// of one CPU by more than kRounding.
   std::optional<TickDelta> update(const ProcStat& reading, Uptime now);
 
   /// Goes on from the counters an exporter last showed for this machine and boot, so that a restart
@@ -108,6 +109,13 @@ class CounterKeeper {
     bool is_online = true;
   };
 
+  /// What the CPUs' own lines say of an interval: what one of them lost is in the machine's sum as
+  /// well, hidden by what the others gained.
+  struct Verdict {
+    bool is_dropped = false;
+    bool is_stepped_back = false;
+  };
+
   /// A resume that came before the first reading.
   struct WaitingResume {
     CpuCounters shown;
@@ -116,9 +124,8 @@ class CounterKeeper {
 
   [[nodiscard]] KeptCpu::Limits cpu_limits(Uptime since, Uptime now) const;
   [[nodiscard]] KeptCpu::Limits machine_limits(Uptime now) const;
-  /// True when no interval of a CPU was dropped.
-  [[nodiscard]] bool update_cores(const std::vector<CoreTimes>& readings, Uptime now);
-  [[nodiscard]] bool update_core(const CoreTimes& reading, Uptime now);
+  [[nodiscard]] Verdict update_cores(const std::vector<CoreTimes>& readings, Uptime now);
+  [[nodiscard]] Verdict update_core(const CoreTimes& reading, Uptime now);
   void resume_core(const CoreTimes& shown, Uptime shown_at);
 
   Ticks ticks_per_second_;

@@ -15,6 +15,8 @@ namespace cpu_monitor::agent {
 namespace {
 
 constexpr std::size_t kReadChunkBytes = 4096;
+constexpr std::string_view kNotOurProtocol =
+    "the answer is not of this protocol; is it the exporter's ingest port?";
 constexpr std::chrono::milliseconds kMaxRetryAfter = std::chrono::minutes(5);
 
 /// Refusals that pass by themselves; all others wait for a person.
@@ -84,7 +86,8 @@ asio::awaitable<void> ExporterLink::run() {
 }
 
 asio::awaitable<void> ExporterLink::serve_one_connection() {
-  was_refused_ = false;
+  needs_a_person_ = false;
+  is_over_ = false;
   timed_out_ = false;
   retry_after_ = {};
   framer_ = LineFramer(kMaxLineBytes);
@@ -135,27 +138,29 @@ asio::awaitable<void> ExporterLink::read_lines() {
   for (;;) {
     auto [ec, bytes] = co_await stream->read_some(asio::buffer(chunk));
     if (ec) {
-      if (stopping_ || was_refused_) co_return;
+      if (stopping_) co_return;
       note_failure(welcomed_at_ ? "lost the exporter" : "the exporter closed before its welcome",
                    timed_out_ ? "no answer in time" : ec.message());
       co_return;
     }
     const auto status = framer_.push(std::string_view(chunk.data(), bytes),
                                      [this](std::string_view line) { return handle_line(line); });
+    if (status == LineFramer::Status::line_too_long) {
+      note_failure(kNotOurProtocol, "a line that does not end");
+    }
     if (status != LineFramer::Status::ok) co_return;
   }
 }
 
-/// Returns false when the connection is over.
+/// Returns false when the connection is over: the exporter's last line is its last word.
 bool ExporterLink::handle_line(std::string_view line) {
   const auto message = decode_exporter_message(line);
   if (!message) {
-    note_failure("the answer is not of this protocol; is it the exporter's ingest port?",
-                 message.error().detail);
+    note_failure(kNotOurProtocol, message.error().detail);
     return false;
   }
   std::visit([this](const auto& known) { handle(known); }, *message);
-  return !was_refused_;
+  return !is_over_;
 }
 
 void ExporterLink::handle(const Welcome& welcome) {
@@ -184,15 +189,16 @@ void ExporterLink::handle(const Ack& ack) {
 }
 
 void ExporterLink::handle(const Refusal& refusal) {
-  was_refused_ = !passes_by_itself(refusal.code);
+  is_over_ = true;
+  needs_a_person_ = !passes_by_itself(refusal.code);
   retry_after_ = refusal.retry_after.value_or(retry_after_);
   note_failure("refused by the exporter (" + refusal.code + ")", refusal.message);
 }
 
 void ExporterLink::handle(const Goodbye& goodbye) {
+  is_over_ = true;
   retry_after_ = goodbye.retry_after.value_or(retry_after_);
-  log::info("the exporter says goodbye",
-            {{"exporter", exporter_name_}, {"reason", goodbye.reason}});
+  note_failure("the exporter says goodbye", goodbye.reason);
 }
 
 void ExporterLink::send_pending() {
@@ -205,7 +211,8 @@ void ExporterLink::send_pending() {
 void ExporterLink::set_deadline(std::chrono::milliseconds from_now) {
   deadline_.expires_after(from_now);
   deadline_.async_wait([this](std::error_code ec) {
-    if (ec) return;
+    // After a pause of the process the answer may lie before this call in the same queue.
+    if (ec || deadline_.expiry() > std::chrono::steady_clock::now()) return;
     timed_out_ = true;
     if (connecting_) connecting_->close();
     if (stream_) stream_->close();
@@ -223,7 +230,7 @@ void ExporterLink::note_failure(std::string_view what, std::string_view detail) 
 }
 
 std::chrono::milliseconds ExporterLink::next_wait() {
-  const auto jittered = was_refused_ ? refused_backoff_.next(random_) : backoff_.next(random_);
+  const auto jittered = needs_a_person_ ? refused_backoff_.next(random_) : backoff_.next(random_);
   return std::max(jittered, std::min(retry_after_, kMaxRetryAfter));
 }
 

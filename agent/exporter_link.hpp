@@ -97,7 +97,8 @@ class ExporterLink {
   LineFramer framer_{kMaxLineBytes};
   std::optional<std::chrono::steady_clock::time_point> welcomed_at_;
   std::optional<CpuSample> in_flight_;
-  bool was_refused_ = false;
+  bool is_over_ = false;         ///< the exporter refused or said goodbye
+  bool needs_a_person_ = false;  ///< it will refuse again until somebody mends something
   bool timed_out_ = false;
   std::chrono::milliseconds retry_after_{0};
 

@@ -64,28 +64,32 @@ Sampler::Sampler(HostReader& reader, Ticks ticks_per_second)
     : reader_(reader), keeper_(ticks_per_second) {}
 
 void Sampler::tick(std::chrono::milliseconds uptime) {
-  if (const auto fault = read()) {
-    note_failure(*fault, uptime);
-    return;
-  }
+  const auto fault = read();
+  is_reading_good_ = !fault;
+  if (fault) return note_failure(*fault, uptime);
   note_success();
-  window_.has_reading = true;
   if (const auto delta = keeper_.update(reading_, uptime)) {
     window_.delta += *delta;
     window_.has_delta = true;
   }
 }
 
-CpuSample Sampler::end_window(std::chrono::milliseconds uptime, bool with_cores) {
+void Sampler::end_window() {
+  percent_ = window_percent();
+  window_ = {};
+}
+
+CpuSample Sampler::sample(std::chrono::milliseconds uptime, bool with_cores) const {
   CpuSample sample;
-  sample.percent = window_percent();
-  if (window_.has_reading) sample.cpu = keeper_.counters(with_cores);
+  if (is_reading_good_) {
+    sample.percent = percent_;
+    sample.cpu = keeper_.counters(with_cores);
+  }
   sample.time = unix_time_now();
   sample.uptime = uptime;
   sample.self = process_cost();
   const DiscardCounts discarded = discards();
-  if (discarded.any() || !window_.has_reading) sample.discarded = discarded;
-  window_ = {};
+  if (discarded.any() || !is_reading_good_) sample.discarded = discarded;
   return sample;
 }
 
@@ -115,16 +119,10 @@ void Sampler::note_failure(const Fault& fault, std::chrono::milliseconds uptime)
             {{"reason", kDiscardReasonNames[fault.code]}, {"detail", fault.detail}});
 }
 
-std::optional<double> Sampler::window_percent() {
+std::optional<double> Sampler::window_percent() const {
   if (!window_.has_delta) return std::nullopt;
   // A tickless machine that sleeps through the window books nothing at all: it was idle.
-  if (window_.delta == TickDelta{}) return 0.0;
-  const auto ratio = busy_ratio(window_.delta);
-  if (!ratio) {
-    own_discards_.add(DiscardReason::stepped_back);
-    return std::nullopt;
-  }
-  return to_percent(*ratio);
+  return to_percent(busy_ratio(window_.delta).value_or(0));
 }
 
 DiscardCounts Sampler::discards() const {

@@ -30,10 +30,13 @@ class Sampler {
   /// Takes one reading.
   void tick(std::chrono::milliseconds uptime);
 
-  /// The sample of the window that ends now, and the start of the next window.  `sequence` is left
-  /// 0 for the link to set.  Without a good reading in the window there is neither percent nor cpu,
-  /// only what was discarded.
-  [[nodiscard]] CpuSample end_window(std::chrono::milliseconds uptime, bool with_cores);
+  /// A push is due: the window since the last one is whole, and a new one begins.
+  void end_window();
+
+  /// What is known now: the percentage of the last whole window, the newest counters.  `sequence`
+  /// is left 0 for the link to set.  When the last tick read nothing good there is neither percent
+  /// nor cpu, only what was discarded.
+  [[nodiscard]] CpuSample sample(std::chrono::milliseconds uptime, bool with_cores) const;
 
   /// See CounterKeeper::resume.
   void resume(const CpuCounters& shown, std::chrono::milliseconds shown_at) {
@@ -50,14 +53,13 @@ class Sampler {
 
   struct Window {
     TickDelta delta;  ///< raw, dropped intervals left out
-    bool has_reading = false;
     bool has_delta = false;
   };
 
   [[nodiscard]] std::optional<Fault> read();
   void note_success();
   void note_failure(const Fault& fault, std::chrono::milliseconds uptime);
-  [[nodiscard]] std::optional<double> window_percent();
+  [[nodiscard]] std::optional<double> window_percent() const;
   [[nodiscard]] DiscardCounts discards() const;
 
   HostReader& reader_;
@@ -65,7 +67,9 @@ class Sampler {
   ProcStat reading_;
   ProcStat spare_;  ///< the memory of the reading before, for the next one
   Window window_;
-  DiscardCounts own_discards_;  ///< those of reading, parsing and windows; the keeper has its own
+  std::optional<double> percent_;  ///< of the last whole window
+  bool is_reading_good_ = false;   ///< the last tick's
+  DiscardCounts own_discards_;     ///< those of reading and parsing; the keeper has its own
   std::optional<DiscardReason> standing_failure_;  ///< as last logged
   log::Throttle failure_log_{kLogPause};
 };

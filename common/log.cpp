@@ -1,6 +1,5 @@
 #include "common/log.hpp"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +13,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include "common/output.hpp"
 #include "common/utf8.hpp"
 
 namespace cpu_monitor::log {
@@ -24,15 +24,13 @@ constexpr std::size_t kMaxMessageBytes = 1024;
 constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
 /// spdlog's own stderr sink waits for as long as the reader of a full pipe does not read, and is
-/// killed by SIGPIPE when there is no reader.  This one writes only when that happens at once.
+/// killed by SIGPIPE when there is no reader.
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    pollfd stderr_state{STDERR_FILENO, POLLOUT, 0};
-    if (poll(&stderr_state, 1, 0) != 1 || stderr_state.revents != POLLOUT) return;
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+    write_unless_blocked(STDERR_FILENO, std::string_view(line.data(), line.size()));
   }
   void flush_() override {}
 };

@@ -59,7 +59,11 @@ class SamplerTest : public testing::Test {
     write(counters.line("cpu ") + counters.line("cpu0") + "intr 1\n");
     tick();
   }
-  CpuSample end_window() { return sampler_->end_window(uptime_, true); }
+  [[nodiscard]] CpuSample sample() const { return sampler_->sample(uptime_, true); }
+  CpuSample end_window() {
+    sampler_->end_window();
+    return sample();
+  }
 
   fs::path root_;
   std::optional<HostReader> reader_;
@@ -138,27 +142,117 @@ TEST_F(SamplerTest, AWindowInWhichNothingMovedIsIdle) {
   EXPECT_EQ(end_window().percent, 0.0);
 }
 
-TEST_F(SamplerTest, AStepBackThatHealsWithinTheWindowIsNoMatter) {
+TEST_F(SamplerTest, AWindowGivesNoPercentTwice) {
+  tick(now_);
+  now_.user += 10;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 100.0);
+  EXPECT_EQ(end_window().percent, std::nullopt) << "the second had no reading";
+}
+
+// --- a sample between two pushes
+
+TEST_F(SamplerTest, ASampleWithinTheFirstWindowHasCountersButNoPercent) {
+  tick(now_);
+  now_.user += 10;
+  tick(now_);
+  EXPECT_EQ(sample().percent, std::nullopt);
+  ASSERT_TRUE(sample().cpu);
+  EXPECT_EQ(sample().cpu->total[CpuMode::user], 1010u);
+}
+
+TEST_F(SamplerTest, ASampleWithinAWindowHasTheLastPercentAndTheNewestCounters) {
+  tick(now_);
+  now_.user += 10;
+  tick(now_);
+  static_cast<void>(end_window());
+  now_.idle += 30;
+  tick(now_);
+  EXPECT_EQ(sample().percent, 100.0);
+  ASSERT_TRUE(sample().cpu);
+  EXPECT_EQ(sample().cpu->total[CpuMode::idle], 90030u);
+}
+
+TEST_F(SamplerTest, ASampleWithinAWindowDoesNotEndIt) {
+  tick(now_);
+  static_cast<void>(end_window());
+  now_.user += 10;
+  tick(now_);
+  static_cast<void>(sample());
+  now_.idle += 30;
+  tick(now_);
+  static_cast<void>(sample());
+  EXPECT_EQ(end_window().percent, 25.0) << "that of both readings";
+}
+
+TEST_F(SamplerTest, AReadingMoreWithinAWindowDoesNotChangeItsPercent) {
+  Sampler undisturbed(*reader_, 100);
+  tick(now_);
+  undisturbed.tick(uptime_);
+  for (int i = 1; i <= 10; ++i) {
+    now_.user += i;
+    now_.idle += 10;
+    if (i == 4) {
+      tick(now_);
+      static_cast<void>(sample());
+      now_.user += 7;
+    }
+    tick(now_);
+    undisturbed.tick(uptime_);
+  }
+  undisturbed.end_window();
+  EXPECT_EQ(end_window().percent, undisturbed.sample(uptime_, true).percent);
+  EXPECT_EQ(sample().percent, 38.27);
+}
+
+// --- steps back
+
+TEST_F(SamplerTest, AStepBackInOneReadingOfTenLeavesTheOthersShare) {
+  tick(now_);
+  for (int i = 0; i < 10; ++i) {
+    now_.user += 1;
+    now_.idle += i == 4 ? 9 - 85 : 9;
+    tick(now_);
+  }
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, 10.0) << "the sum of all ten would say 66.7";
+  EXPECT_EQ(discarded(sample, DiscardReason::stepped_back), 1u);
+}
+
+TEST_F(SamplerTest, AStepBackThatHealsWithinTheWindowIsCountedAllTheSame) {
   tick(now_);
   now_.idle -= 5;
   tick(now_);
-  now_.idle += 95;
+  now_.idle += 90;
   now_.user += 10;
   tick(now_);
   const CpuSample sample = end_window();
-  EXPECT_EQ(sample.percent, 10.0);
-  EXPECT_EQ(sample.discarded, std::nullopt);
+  EXPECT_EQ(sample.percent, 10.0) << "that of the good reading alone";
+  EXPECT_EQ(discarded(sample, DiscardReason::stepped_back), 1u);
 }
 
-TEST_F(SamplerTest, AStepBackThatDoesNotHealGivesNoPercentAndIsCounted) {
+TEST_F(SamplerTest, AStepBackBeginsNoNewWindow) {
+  tick(now_);
+  now_.user += 10;
   tick(now_);
   now_.idle -= 5;
-  now_.user += 3;
   tick(now_);
+  now_.idle += 30;
+  tick(now_);
+  EXPECT_EQ(end_window().percent, 25.0);
+}
+
+TEST_F(SamplerTest, AWindowOfStepsBackOnlyGivesNoPercentAndCountsThem) {
+  tick(now_);
+  for (int i = 0; i < 3; ++i) {
+    now_.idle -= 5;
+    now_.user += 3;
+    tick(now_);
+  }
   const CpuSample sample = end_window();
   EXPECT_EQ(sample.percent, std::nullopt);
   EXPECT_TRUE(sample.cpu);
-  EXPECT_EQ(discarded(sample, DiscardReason::stepped_back), 1u);
+  EXPECT_EQ(discarded(sample, DiscardReason::stepped_back), 3u);
 }
 
 TEST_F(SamplerTest, ABusySideThatSteppedBackGivesNoPercentEither) {
@@ -278,6 +372,43 @@ TEST_F(SamplerTest, AFileThatGoesAwayInventsNoNumbers) {
   EXPECT_EQ(discarded(sample, DiscardReason::missing), 1u);
 }
 
+TEST_F(SamplerTest, AFailedTickHidesTheNumbersOfTheWindowBefore) {
+  tick(now_);
+  now_.user += 10;
+  tick(now_);
+  ASSERT_EQ(end_window().percent, 100.0);
+  remove();
+  tick();
+  EXPECT_EQ(sample().percent, std::nullopt);
+  EXPECT_EQ(sample().cpu, std::nullopt);
+  EXPECT_EQ(discarded(sample(), DiscardReason::missing), 1u);
+}
+
+TEST_F(SamplerTest, AFailedLastTickHidesTheNumbersOfItsWindow) {
+  tick(now_);
+  now_.user += 10;
+  tick(now_);
+  remove();
+  tick();
+  const CpuSample sample = end_window();
+  EXPECT_EQ(sample.percent, std::nullopt);
+  EXPECT_EQ(sample.cpu, std::nullopt);
+}
+
+TEST_F(SamplerTest, AFailedWindowLeavesNoPercentBehind) {
+  tick(now_);
+  now_.user += 10;
+  tick(now_);
+  ASSERT_EQ(end_window().percent, 100.0);
+  remove();
+  tick();
+  static_cast<void>(end_window());
+  now_.idle += 10;
+  tick(now_);
+  EXPECT_EQ(sample().percent, std::nullopt) << "of a window long past";
+  EXPECT_TRUE(sample().cpu);
+}
+
 TEST_F(SamplerTest, AFileThatReturnsGoesOnWhereItWas) {
   tick(now_);
   remove();
@@ -314,15 +445,14 @@ TEST_F(SamplerTest, KnowsTheCpusOfTheLastGoodReading) {
 
 TEST_F(SamplerTest, CoresComeOnlyWhenAskedFor) {
   tick(now_);
-  EXPECT_EQ(sampler_->end_window(uptime_, true).cpu->cores.size(), 1u);
-  tick(now_);
-  EXPECT_TRUE(sampler_->end_window(uptime_, false).cpu->cores.empty());
+  EXPECT_EQ(sampler_->sample(uptime_, true).cpu->cores.size(), 1u);
+  EXPECT_TRUE(sampler_->sample(uptime_, false).cpu->cores.empty());
 }
 
 TEST_F(SamplerTest, CarriesBothClocks) {
   tick(now_);
   const auto before = std::chrono::system_clock::now().time_since_epoch();
-  const CpuSample sample = sampler_->end_window(123456ms, true);
+  const CpuSample sample = sampler_->sample(123456ms, true);
   EXPECT_EQ(sample.uptime, 123456ms);
   ASSERT_TRUE(sample.time);
   EXPECT_GE(*sample.time + 1ms, before);
@@ -476,12 +606,14 @@ TEST_F(SamplerTest, AnyCutIntoWindowsAddsUpToTheSame) {
       many_windows.tick(uptime_);
       if (random() % 5 != 0 && i != 59) continue;
       const auto all = static_cast<double>(now_.user + now_.idle - first.user - first.idle);
-      const CpuSample sample = many_windows.end_window(uptime_, false);
+      many_windows.end_window();
+      const CpuSample sample = many_windows.sample(uptime_, false);
       if (sample.percent) busy += *sample.percent / 100 * (all - all_before);
       all_before = all;
     }
     EXPECT_NEAR(busy, static_cast<double>(now_.user - first.user), 0.2);
-    const CpuSample whole = one_window.end_window(uptime_, false);
+    one_window.end_window();
+    const CpuSample whole = one_window.sample(uptime_, false);
     ASSERT_TRUE(whole.percent);
     EXPECT_NEAR(*whole.percent, 100 * busy / all_before, 0.1);
     EXPECT_EQ(whole.cpu->total[CpuMode::user], static_cast<Ticks>(now_.user));
@@ -506,7 +638,8 @@ TEST(SamplerOnThisMachine, ReadsAPlausibleShare) {
   volatile unsigned work = 0;
   for (unsigned i = 0; i < 20'000'000; ++i) work = work + i;
   sampler.tick(uptime_now());
-  const CpuSample sample = sampler.end_window(uptime_now(), true);
+  sampler.end_window();
+  const CpuSample sample = sampler.sample(uptime_now(), true);
   ASSERT_TRUE(sample.percent);
   EXPECT_GE(*sample.percent, 0);
   EXPECT_LE(*sample.percent, 100);
