@@ -13,6 +13,8 @@ find_package(prometheus-cpp REQUIRED)
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 add_library(cpu_monitor_asio INTERFACE)
 target_include_directories(cpu_monitor_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+# ASIO_DISABLE_STD_ALIGNED_ALLOC: Asio 1.22 chooses its allocator by whether a header of the standard
+# library came before its own, so that one unit would free with delete what another got from malloc.
 target_compile_definitions(cpu_monitor_asio INTERFACE
-  ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION)
+  ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(cpu_monitor_asio INTERFACE Threads::Threads)

@@ -221,7 +221,7 @@ Decoded<AgentMessage> decode_hello(const Json& object) {
 Decoded<ExporterMessage> decode_welcome(const Json& object, ScannedLine scanned) {
   FieldReader fields(object);
   if (auto error = check_protocol(fields)) return *std::move(error);
-  if (scanned.fault) return Error(RefusalCode::bad_field, std::string(*scanned.fault));
+  if (scanned.fault) return *std::move(scanned.fault);
   Welcome welcome;
   welcome.exporter_version = fields.optional_text("exporter_version").value_or(std::string());
   welcome.max_line_bytes = static_cast<std::size_t>(
@@ -267,7 +267,7 @@ Decoded<AnyMessage> decode_goodbye(const Json& object) {
 }
 
 Decoded<AgentMessage> to_sample(ScannedLine scanned) {
-  if (scanned.fault) return Error(RefusalCode::bad_field, std::string(*scanned.fault));
+  if (scanned.fault) return *std::move(scanned.fault);
   return AgentMessage(std::move(scanned.sample));
 }
 

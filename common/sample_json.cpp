@@ -24,6 +24,7 @@ enum class Place : std::uint8_t {
   total,
   cores,
   core,
+  surplus_core,  ///< one more than there may be
   core_id,
   tick,
   time,
@@ -106,6 +107,8 @@ std::string_view requirement(Place place) {
     case Place::core_id:
       return "cpu.cores must be at most 1024 arrays, each of an id from 0 to 65535 that comes "
              "once, then at least 4 ticks, integers from 0 to 9007199254740991";
+    case Place::surplus_core:
+      return "cpu.cores holds more than 1024 CPUs; start the agent with --no-cpu.per-core";
     case Place::tick:
       return "ticks must be integers from 0 to 9007199254740991";
     case Place::time:
@@ -162,7 +165,9 @@ class SampleBuilder {
 };
 
 Place SampleBuilder::element_of(Place array) const {
-  if (array == Place::cores) return Place::core;
+  if (array == Place::cores) {
+    return sample.cpu->cores.size() < kMaxCpus ? Place::core : Place::surplus_core;
+  }
   if (!is_array(array)) return Place::ignored;
   if (array == Place::core && !has_core_id_) return Place::core_id;
   return times_->fields < kCpuModeCount ? Place::tick : Place::ignored;
@@ -252,7 +257,6 @@ bool SampleBuilder::take(Place place, double value) {
 
 bool SampleBuilder::open_core() {
   std::vector<CoreTimes>& cores = sample.cpu->cores;
-  if (cores.size() == kMaxCpus) return false;
   cores.emplace_back();
   times_ = &cores.back().times;
   has_core_id_ = false;
@@ -382,7 +386,11 @@ Decoded<ScannedLine> LineScanner::finish() && {
   if (sender_ == Sender::agent && (line.sample.sequence == 0 || !says_something)) {
     remember_fault(Place::line);
   }
-  if (fault_) line.fault = requirement(*fault_);
+  if (fault_) {
+    const bool is_too_many = *fault_ == Place::surplus_core;
+    line.fault.emplace(is_too_many ? RefusalCode::capacity : RefusalCode::bad_field,
+                       std::string(requirement(*fault_)));
+  }
   return line;
 }
 

@@ -25,8 +25,8 @@ struct ScannedLine {
   std::optional<std::string> type;  ///< none when it is missing or not a string
   CpuSample sample;                 ///< an agent's line, read as a sample
   std::optional<Resume> resume;     ///< an exporter's line, read as a welcome
-  std::optional<std::string_view>
-      fault;  ///< why `sample` or `resume` can't be used, should `type` say that it is one
+  /// Why `sample` or `resume` can't be used, should `type` say that it is one.
+  std::optional<Error<RefusalCode>> fault;
 };
 
 /// Judges a whole line (bad_json: not one object, syntax, UTF-8, depth, a key twice; bad_field: a

@@ -47,6 +47,7 @@ asio::awaitable<std::optional<Connection>> AgentSession::run() {
 }
 
 void AgentSession::take(std::string_view bytes) {
+  context_.metrics.bytes_received(bytes.size());
   if (is_ending_) return drop(bytes.size());
   if (caller_ != Caller::unknown_yet) return take_lines(bytes);
 
@@ -69,7 +70,6 @@ void AgentSession::take(std::string_view bytes) {
 }
 
 void AgentSession::take_lines(std::string_view bytes) {
-  context_.metrics.bytes_received(bytes.size());
   const auto status =
       framer_.push(bytes, [this](std::string_view line) { return handle_line(line); });
   acknowledge();
@@ -105,6 +105,7 @@ bool AgentSession::handle_line(std::string_view line) {
 
 void AgentSession::handle(const Hello& hello) {
   if (!endpoint_.empty()) {
+    count_rejected_line(RefusalCode::bad_field);
     return refuse(RefusalCode::bad_field, "a second hello on one connection; send one, first");
   }
   auto claim = context_.fleet.claim(hello, connection_.id, Moment::now());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,16 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Clamps the number of agents to what the descriptors allow.
+/// Clamps the number of agents to what the descriptors allow.  Throws std::runtime_error when they
+/// are too few to serve anybody.
 ExporterOptions within_descriptors(ExporterOptions options) {
-  const std::size_t most = std::max(descriptor_limit(), kOtherDescriptors + 1) - kOtherDescriptors;
+  const std::size_t limit = descriptor_limit();
+  if (limit <= kOtherDescriptors) {
+    throw std::runtime_error("only " + std::to_string(limit) +
+                             " files may be open at once; raise the limit (ulimit -n) to " +
+                             std::to_string(kOtherDescriptors) + " and one for each agent");
+  }
+  const std::size_t most = limit - kOtherDescriptors;
   if (options.max_agents > most) {
     log::warn(
         "fewer agents than --ingest.max-agents: raise the limit of open files (ulimit -n)",

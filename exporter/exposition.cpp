@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,21 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/text_format.hpp"
+
 namespace cpu_monitor::exporter {
 
 namespace {
 
 using std::chrono::milliseconds;
-
-// Numbers.
-
-template <class Number>
-void append_number(std::string& out, Number number) {
-  std::array<char, 32>
-      buffer;  // NOLINT: written before it is read, and cleared 65,000 times a page
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr;
-  out.append(buffer.data(), end);
-}
 
 /// Counts of a fixed fraction of a second, written as seconds.
 ///
@@ -69,35 +60,16 @@ class SecondsFormat {
   std::uint64_t decimal_units_per_count_ = 0;
 };
 
-void append_value(std::string& out, std::uint64_t value) { append_number(out, value); }
-
-void append_value(std::string& out, double value) { append_number(out, value); }
+template <class Number>
+void append_value(std::string& out, Number value) {
+  append_number(out, value);
+}
 
 void append_value(std::string& out, milliseconds value) {
   const bool is_negative = value.count() < 0;
   const auto count = static_cast<std::uint64_t>(value.count());
   if (is_negative) out.push_back('-');
   SecondsFormat(1000).append(out, is_negative ? 0 - count : count);
-}
-
-// Labels.
-
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '\\' || c == '"') out.push_back('\\');
-    out.push_back(c);
-  }
-}
-
-void append_label(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.empty()) out.push_back(',');
-  out.append(name).append("=\"");
-  append_escaped(out, value);
-  out.push_back('"');
 }
 
 // Families.
@@ -133,8 +105,7 @@ class Family {
 
  private:
   void append_head() {
-    page_.append("# HELP ").append(name_).append(" ").append(help_).append("\n");
-    page_.append("# TYPE ").append(name_).append(" ").append(type_).append("\n");
+    cpu_monitor::exporter::append_head(page_, name_, type_, help_);
     has_head_ = true;
   }
 
@@ -180,7 +151,7 @@ void render_cores(const Rows& rows, std::string& page) {
     const std::size_t shared = stem.size();
     for (const CoreTimes& core : counters->cores) {
       stem.resize(shared);
-      append_number(stem, core.id);
+      append_number(stem, std::uint64_t{core.id});
       stem.append("\",mode=\"");
       add_modes(family, stem, core.times, seconds);
     }

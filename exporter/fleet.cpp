@@ -19,9 +19,9 @@ std::shared_ptr<const AgentIdentity> identity_of(const Hello& hello) {
   return identity;
 }
 
-/// Two unknowns are not the same.
+/// Two unknowns are not the same, and an empty text says nothing.
 bool are_same(const std::optional<std::string>& one, const std::optional<std::string>& other) {
-  return one.has_value() && one == other;
+  return one.has_value() && !one->empty() && one == other;
 }
 
 Error<RefusalCode> in_use() {
@@ -112,7 +112,7 @@ void Fleet::release(std::string_view endpoint, ConnectionId connection) {
   Record* const record = find_held(endpoint, connection);
   if (record == nullptr) return;
   record->holder.reset();
-  if (!record->last_sample) records_.erase(records_.find(endpoint));
+  if (!record->last_sample && !record->resume) records_.erase(records_.find(endpoint));
 }
 
 void Fleet::leave(std::string_view endpoint, ConnectionId connection, bool moved,
@@ -122,7 +122,7 @@ void Fleet::leave(std::string_view endpoint, ConnectionId connection, bool moved
   if (record == nullptr) return;
   record->holder.reset();
   record->left_at = now.steady;
-  if (moved || !record->last_sample) records_.erase(records_.find(endpoint));
+  if (moved || (!record->last_sample && !record->resume)) records_.erase(records_.find(endpoint));
 }
 
 void Fleet::report(ConnectionId connection, std::string endpoint, double percent) {
@@ -137,9 +137,30 @@ void Fleet::withdraw(ConnectionId connection) {
 
 void Fleet::expire(const Moment& now) {
   const std::lock_guard lock(mutex_);
-  forget_due(now);
+  expired_at_ = now.steady;
+  std::erase_if(records_, [&](const auto& entry) { return is_forgotten(entry.second, now); });
   for (auto& [endpoint, record] : records_) {
     if (state_of(record, now) == AgentState::gone) record.sample.reset();
+  }
+}
+
+bool Fleet::is_behind(const Moment& now) const {
+  const std::lock_guard lock(mutex_);
+  return expired_at_ && now.steady - *expired_at_ > std::chrono::seconds(1);
+}
+
+void Fleet::forgive(milliseconds pause, const Moment& now) {
+  // What was heard after the pause, before this call, is already young enough.
+  const auto later = [&](SteadyTime time) {
+    return std::min<SteadyTime>(time + pause, now.steady);
+  };
+  const std::lock_guard lock(mutex_);
+  for (auto& [endpoint, record] : records_) {
+    const auto patience = record.alive_until - record.last_heard;
+    record.last_heard = later(record.last_heard);
+    record.alive_until = record.last_heard + patience;
+    record.held_since = later(record.held_since);
+    if (record.left_at) record.left_at = later(*record.left_at);
   }
 }
 
@@ -149,7 +170,8 @@ FleetSnapshot Fleet::snapshot(const Moment& now) const {
     const std::lock_guard lock(mutex_);
     snapshot.agents.reserve(records_.size());
     for (const auto& [endpoint, record] : records_) {
-      if (!is_forgotten(record, now)) snapshot.agents.push_back(view_of(record, now));
+      if (is_forgotten(record, now) || is_hidden(record, now)) continue;
+      snapshot.agents.push_back(view_of(record, now));
     }
     for (const auto& [connection, reported] : reported_) snapshot.reported.push_back(reported);
   }
@@ -180,9 +202,12 @@ AgentView Fleet::view_of(const Record& record, const Moment& now) const {
 }
 
 bool Fleet::is_forgotten(const Record& record, const Moment& now) const {
-  if (record.holder) return false;
-  if (record.left_at && now.steady - *record.left_at > limits_.stale_after) return true;
-  return now.steady - record.last_heard > limits_.forget_after;
+  return !record.holder && now.steady - record.last_heard > limits_.forget_after;
+}
+
+bool Fleet::is_hidden(const Record& record, const Moment& now) const {
+  if (record.left_at) return now.steady - *record.left_at > limits_.stale_after;
+  return !record.last_sample && now.steady <= record.alive_until;
 }
 
 Fleet::Record* Fleet::find_held(std::string_view endpoint, ConnectionId connection) {
@@ -209,18 +234,17 @@ bool Fleet::may_take_over(const Record& record, const Hello& hello, const Moment
 
 bool Fleet::make_room(const Moment& now) {
   if (records_.size() < limits_.max_agents) return true;
-  forget_due(now);
-  if (records_.size() < limits_.max_agents) return true;
-  auto longest_gone = records_.end();
+  auto longest_unheard = records_.end();
   for (auto it = records_.begin(); it != records_.end(); ++it) {
-    if (it->second.holder || state_of(it->second, now) != AgentState::gone) continue;
-    if (longest_gone == records_.end() ||
-        shown_until(it->second) < shown_until(longest_gone->second)) {
-      longest_gone = it;
+    const Record& record = it->second;
+    if (record.holder || now.steady - record.last_heard <= limits_.stale_after) continue;
+    if (longest_unheard == records_.end() ||
+        record.last_heard < longest_unheard->second.last_heard) {
+      longest_unheard = it;
     }
   }
-  if (longest_gone == records_.end()) return false;
-  records_.erase(longest_gone);
+  if (longest_unheard == records_.end()) return false;
+  records_.erase(longest_unheard);
   return true;
 }
 
@@ -235,6 +259,13 @@ void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connectio
                       const Moment& now) {
   const bool is_same_unit =
       record.identity && record.identity->ticks_per_second == hello.ticks_per_second;
+  // A name that comes back after a goodbye is new to the page; only its counters go on.
+  if (is_hidden(record, now)) {
+    record.last_sample.reset();
+    record.sample.reset();
+    record.last_heard = now.steady;
+    record.alive_until = now.steady + silence_limit(hello.push_interval);
+  }
   if (!is_same_unit) record.sample.reset();  // its ticks would be read as something they are not
   if (!is_same_unit || !are_same(record.boot_id, hello.boot_id)) record.resume.reset();
   if (!are_same(record.session, hello.session)) record.last_sequence = 0;
@@ -245,17 +276,16 @@ void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connectio
   record.holder = connection;
   record.held_since = now.steady;
   record.push_interval = hello.push_interval;
-  record.left_at.reset();
+  // It was down from its goodbye on, and is up again with its next sample, not with a hello.
+  if (std::exchange(record.left_at, std::nullopt) && record.last_sample) {
+    record.alive_until = std::min(record.alive_until, now.steady - std::chrono::milliseconds(1));
+  }
   ++record.connects;
   // An agent that was just restarted with a longer interval is not late before that interval.
   if (state_of(record, now) == AgentState::alive) {
     record.alive_until = std::max<SteadyTime>(
         record.alive_until, record.last_heard + silence_limit(hello.push_interval));
   }
-}
-
-void Fleet::forget_due(const Moment& now) {
-  std::erase_if(records_, [&](const auto& entry) { return is_forgotten(entry.second, now); });
 }
 
 }  // namespace cpu_monitor::exporter

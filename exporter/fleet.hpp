@@ -109,9 +109,11 @@ class Fleet {
   ///
   /// A name that is held is taken over when the newcomer is the same process (`session`), or when
   /// the holder has been silent for longer than silence_limit, the latter at most once in
-  /// kTakeoverPause.  When the table is full, the name that is gone longest makes room.
+  /// kTakeoverPause.  When the table is full, the name unheard longest makes room, of those
+  /// that nobody holds and that were not heard for stale_after.
   /// A hello is no sign of life: until the first sample the name stands as it stood before, except
-  /// that an earlier goodbye no longer counts.
+  /// that an earlier goodbye no longer counts.  A new name is on no page before its first sample,
+  /// unless that is overdue.
   [[nodiscard]] Result<Claim, RefusalCode> claim(const Hello& hello, ConnectionId connection,
                                                  const Moment& now);
 
@@ -124,7 +126,8 @@ class Fleet {
   void release(std::string_view endpoint, ConnectionId connection);
 
   /// The agent said goodbye, `moved` to another exporter (forgotten at once) or to stop (silent at
-  /// once, forgotten after stale_after; at once when it never sent a sample).
+  /// once, hidden after stale_after; forgotten at once when it never sent a sample).  A hidden name
+  /// is on no page, but its counters wait until forget_after for an agent that goes on from them.
   void leave(std::string_view endpoint, ConnectionId connection, bool moved, const Moment& now);
 
   /// Values without a name, by connection.
@@ -133,6 +136,14 @@ class Fleet {
 
   /// Forgets what is due.  Calling it late or twice changes nothing that a snapshot shows.
   void expire(const Moment& now);
+
+  /// True when expire() was due more than a second ago: the ingest thread has not run, so samples
+  /// may lie unread and a snapshot would call living agents dead.
+  [[nodiscard]] bool is_behind(const Moment& now) const;
+
+  /// The exporter itself was not running for `pause` (stopped, swapped out, its machine asleep):
+  /// what it did not hear meanwhile was nobody's silence.
+  void forgive(std::chrono::milliseconds pause, const Moment& now);
 
   /// Everything a scrape shows, judged at `now`.
   [[nodiscard]] FleetSnapshot snapshot(const Moment& now) const;
@@ -175,6 +186,7 @@ class Fleet {
   [[nodiscard]] AgentState state_of(const Record& record, const Moment& now) const;
   [[nodiscard]] AgentView view_of(const Record& record, const Moment& now) const;
   [[nodiscard]] bool is_forgotten(const Record& record, const Moment& now) const;
+  [[nodiscard]] bool is_hidden(const Record& record, const Moment& now) const;
   [[nodiscard]] Record* find_held(std::string_view endpoint, ConnectionId connection);
   [[nodiscard]] Record* find_remembered(std::string_view endpoint, const Moment& now);
   [[nodiscard]] static bool may_take_over(const Record& record, const Hello& hello,
@@ -182,12 +194,12 @@ class Fleet {
   [[nodiscard]] bool make_room(const Moment& now);
   [[nodiscard]] Record& remember(const Hello& hello, const Moment& now);
   void hand_over(Record& record, const Hello& hello, ConnectionId connection, const Moment& now);
-  void forget_due(const Moment& now);
 
   const Limits limits_;
   mutable std::mutex mutex_;
   Records records_;
   std::map<ConnectionId, ReportedPercent> reported_;
+  std::optional<SteadyTime> expired_at_;
 };
 
 }  // namespace cpu_monitor::exporter

@@ -8,6 +8,7 @@
 #include <asio/ip/network_v6.hpp>
 #include <asio/ip/v6_only.hpp>
 
+#include "common/duration.hpp"
 #include "common/log.hpp"
 #include "exporter/agent_session.hpp"
 #include "exporter/legacy_session.hpp"
@@ -18,13 +19,21 @@ namespace {
 using asio::ip::tcp;
 
 constexpr std::chrono::milliseconds kSweepInterval{250};
+constexpr std::chrono::milliseconds kOwnPause{1000};  ///< a sweep this late was not only busy
 constexpr std::chrono::milliseconds kStopLinger{1000};
 constexpr std::chrono::milliseconds kMinAcceptPause{10};
 constexpr std::chrono::milliseconds kMaxAcceptPause{1000};
 constexpr int kReturnsPerSecond = 500;  ///< of agents, after a restart
 
-tcp::endpoint to_endpoint(const HostPort& address) {
-  if (address.host.empty()) return {tcp::v6(), address.port};
+/// A kernel may be built or started without IPv6.
+bool has_ipv6(asio::io_context& io) {
+  std::error_code ec;
+  tcp::socket(io).open(tcp::v6(), ec);
+  return !ec;
+}
+
+tcp::endpoint to_endpoint(asio::io_context& io, const HostPort& address) {
+  if (address.host.empty()) return {has_ipv6(io) ? tcp::v6() : tcp::v4(), address.port};
   if (address.host == "localhost") return {asio::ip::address_v4::loopback(), address.port};
   return {asio::ip::make_address(address.host), address.port};
 }
@@ -64,7 +73,7 @@ IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& f
 }
 
 tcp::acceptor IngestListener::listen(const HostPort& address) {
-  const tcp::endpoint endpoint = to_endpoint(address);
+  const tcp::endpoint endpoint = to_endpoint(io_, address);
   try {
     tcp::acceptor acceptor(io_);
     acceptor.open(endpoint.protocol());
@@ -137,10 +146,7 @@ void IngestListener::admit(tcp::socket socket) {
   std::error_code ec;
   const tcp::endpoint peer = socket.remote_endpoint(ec);
   if (ec) return;  // gone already
-  if (sessions_.size() >= settings_.max_connections) {
-    context_.metrics.connection_refused(RefusalCode::capacity);
-    return;
-  }
+  if (sessions_.size() >= settings_.max_connections) return turn_away(std::move(socket));
   Connection connection;
   connection.id = ++last_id_;
   connection.address = unmapped(peer.address());
@@ -155,19 +161,38 @@ void IngestListener::admit(tcp::socket socket) {
   asio::co_spawn(io_, serve(std::move(session)), std::move(on_end));
 }
 
+/// A full house costs no session: one line, if the socket takes it at once.
+void IngestListener::turn_away(tcp::socket socket) {
+  context_.metrics.connection_refused(RefusalCode::capacity);
+  Refusal refusal;
+  refusal.code = std::string(kRefusalCodeNames[RefusalCode::capacity]);
+  refusal.message =
+      "the exporter has as many connections as it may; try again, or raise its "
+      "--ingest.max-agents and its limit of open files";
+  refusal.retry_after = std::chrono::seconds(30);
+  std::error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(encode(refusal)), ignored);
+  if (const auto held_back = context_.refusal_log.admit(std::chrono::steady_clock::now())) {
+    log::warn("connection refused", {{"code", refusal.code},
+                                     {"reason", refusal.message},
+                                     {"not_logged", std::to_string(*held_back)}});
+  }
+}
+
 asio::awaitable<void> IngestListener::serve(std::shared_ptr<AgentSession> session) {
   std::optional<Connection> legacy = co_await session->run();
   if (!legacy || stop_deadline_) co_return;
   if (!is_legacy_allowed(legacy->address)) {
     context_.metrics.connection_refused(RefusalCode::endpoint_denied);
-    log::warn("legacy client denied; --ingest.legacy-allow opens the port to it",
-              {{"peer", legacy->peer}});
+    log_legacy_refusal("legacy client denied; --ingest.legacy-allow opens the port to it",
+                       legacy->peer);
     legacy->stream->close();
     co_return;
   }
   if (legacy_connections_ >= settings_.max_legacy_connections) {
     context_.metrics.connection_refused(RefusalCode::capacity);
-    log::warn("too many legacy clients", {{"peer", legacy->peer}});
+    log_legacy_refusal("too many legacy clients", legacy->peer);
     legacy->stream->close();
     co_return;
   }
@@ -177,6 +202,12 @@ asio::awaitable<void> IngestListener::serve(std::shared_ptr<AgentSession> sessio
   context_.metrics.legacy_connections(++legacy_connections_);
   co_await client->run();
   context_.metrics.legacy_connections(--legacy_connections_);
+}
+
+void IngestListener::log_legacy_refusal(std::string_view message, std::string_view peer) {
+  if (const auto held_back = context_.refusal_log.admit(std::chrono::steady_clock::now())) {
+    log::warn(message, {{"peer", peer}, {"not_logged", std::to_string(*held_back)}});
+  }
 }
 
 void IngestListener::on_session_end(ConnectionId id, std::exception_ptr failure) {
@@ -194,9 +225,21 @@ asio::awaitable<void> IngestListener::keep_deadlines() {
   while (!stop_deadline_ || !sessions_.empty()) {
     sweep_.expires_after(kSweepInterval);
     co_await sweep_.async_wait(net::use_nothrow);
+    const auto lateness = std::chrono::steady_clock::now() - sweep_.expiry();
+    if (lateness > kOwnPause) forgive(lateness);
     enforce_deadlines();
     fleet_.expire(Moment::now());
   }
+}
+
+/// This process did not run (SIGSTOP, a sleeping or swapping machine), so that what the agents sent
+/// lies unread: their silence was ours.
+void IngestListener::forgive(std::chrono::steady_clock::duration lateness) {
+  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(lateness);
+  log::warn("the exporter itself was not running; its agents get the time back",
+            {{"for", format_duration(pause)}});
+  for (const auto& [id, session] : sessions_) session->forgive(pause);
+  fleet_.forgive(pause, Moment::now());
 }
 
 void IngestListener::enforce_deadlines() {

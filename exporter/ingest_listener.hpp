@@ -9,6 +9,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/host_port.hpp"
@@ -54,9 +55,12 @@ class IngestListener {
   [[nodiscard]] asio::ip::tcp::acceptor listen(const HostPort& address);
   [[nodiscard]] asio::awaitable<void> accept_for_ever(asio::ip::tcp::acceptor& acceptor);
   void admit(asio::ip::tcp::socket socket);
+  void turn_away(asio::ip::tcp::socket socket);
   [[nodiscard]] asio::awaitable<void> serve(std::shared_ptr<AgentSession> session);
+  void log_legacy_refusal(std::string_view message, std::string_view peer);
   void on_session_end(ConnectionId id, std::exception_ptr failure);
   [[nodiscard]] asio::awaitable<void> keep_deadlines();
+  void forgive(std::chrono::steady_clock::duration lateness);
   void enforce_deadlines();
   void close_connection(ConnectionId id);
   [[nodiscard]] bool is_legacy_allowed(const asio::ip::address& peer) const;

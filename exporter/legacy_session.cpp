@@ -18,6 +18,7 @@ asio::awaitable<void> LegacySession::run() {
   while (is_understood) {
     const std::string_view bytes = co_await reader_.read();
     if (bytes.empty()) break;
+    context_.metrics.bytes_received(bytes.size());
     is_understood = take(bytes);
   }
   if (!is_understood) context_.metrics.connection_refused(RefusalCode::bad_field);
@@ -28,7 +29,6 @@ asio::awaitable<void> LegacySession::run() {
 }
 
 bool LegacySession::take(std::string_view bytes) {
-  context_.metrics.bytes_received(bytes.size());
   const auto status =
       messages_.push(bytes, [this](const LegacyReader::Message& message) { accept(message); });
   return status == LegacyReader::Status::ok;

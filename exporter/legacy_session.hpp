@@ -26,6 +26,7 @@ class LegacySession : public Session {
   [[nodiscard]] asio::awaitable<void> run();
 
   void enforce_deadline(std::chrono::steady_clock::time_point now) override;
+  void forgive(std::chrono::milliseconds pause) override { deadline_ += pause; }
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;
 

@@ -1,27 +1,37 @@
 #pragma once
 
 #include <algorithm>
-#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
+
+#include "exporter/text_format.hpp"
 
 namespace cpu_monitor::exporter {
 
-/// Appends what a prometheus-cpp Registry collected to `page`.
+/// Appends the counters and gauges that a prometheus-cpp Registry collected to `page`.
 ///
 /// Series are sorted by their labels, which the library keeps in hash order, and families without a
-/// series are left out.  For the .cpp files that own a Registry only.
+/// series are left out.  The library's own serializer rounds to 16 digits: 84.9 would read
+/// 84.90000000000001.  For the .cpp files that own a Registry only.
 inline void append_families(std::vector<prometheus::MetricFamily> families, std::string& page) {
-  std::erase_if(families, [](const auto& family) { return family.metric.empty(); });
   for (auto& family : families) {
+    if (family.metric.empty()) continue;
     std::ranges::sort(family.metric, {}, &prometheus::ClientMetric::label);
+    const bool is_counter = family.type == prometheus::MetricType::Counter;
+    append_head(page, family.name, is_counter ? "counter" : "gauge", family.help);
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      std::string labels;
+      for (const auto& label : metric.label) append_label(labels, label.name, label.value);
+      page.append(family.name);
+      if (!labels.empty()) page.append("{").append(labels).append("}");
+      page.append(" ");
+      append_number(page, is_counter ? metric.counter.value : metric.gauge.value);
+      page.append("\n");
+    }
   }
-  std::ostringstream text;
-  prometheus::TextSerializer().Serialize(text, families);
-  page.append(text.view());
 }
 
 }  // namespace cpu_monitor::exporter

@@ -162,7 +162,7 @@ struct SelfMetrics::Impl {
 
 SelfMetrics::Impl::Impl()
     : samples_received(add_counter(registry, "cpu_monitor_exporter_samples_received_total",
-                                   "Samples taken from agents.")),
+                                   "Samples received from agents, repeated ones included.")),
       samples_rejected(add_each(prometheus::BuildCounter()
                                     .Name("cpu_monitor_exporter_samples_rejected_total")
                                     .Help("Lines of welcomed agents that did not become their "

@@ -16,11 +16,12 @@ enum class RejectReason : std::uint8_t {
   bad_json,
   bad_field,
   line_too_long,
+  capacity,
   sequence_not_rising,
   unknown_type
 };
-inline constexpr NameTable<RejectReason, 5> kRejectReasonNames{
-    {"bad_json", "bad_field", "line_too_long", "sequence_not_rising", "unknown_type"}};
+inline constexpr NameTable<RejectReason, 6> kRejectReasonNames{
+    {"bad_json", "bad_field", "line_too_long", "capacity", "sequence_not_rising", "unknown_type"}};
 
 /// The exporter's own series: cpu_monitor_exporter_* and process_*, as prometheus-cpp counters and
 /// gauges in a Registry. Every counter stands at 0 before its first event.

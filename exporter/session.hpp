@@ -45,6 +45,9 @@ class Session {
   /// Ends the connection if its time is up.
   virtual void enforce_deadline(std::chrono::steady_clock::time_point now) = 0;
 
+  /// The exporter was not running for `pause`: the peer gets that much longer.
+  virtual void forgive(std::chrono::milliseconds pause) = 0;
+
   /// The exporter stops: say so, and end.
   virtual void say_goodbye(std::chrono::milliseconds retry_after) = 0;
 

@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -48,6 +50,7 @@ class MetricsPage : public Page {
   Response get(std::string_view query) override {
     const auto groups = parse_page_query(query, collected_);
     if (!groups) return {400, kPlainText, groups.error().detail + "\n"};
+    let_ingest_catch_up();
     const FleetSnapshot snapshot = fleet_.snapshot(Moment::now());
     Response response{200, "text/plain; version=0.0.4; charset=utf-8", {}};
     if (groups->has(MetricGroup::percent)) gauge_.render(snapshot, response.body);
@@ -57,6 +60,15 @@ class MetricsPage : public Page {
   }
 
  private:
+  /// After a pause of the whole process this thread may run before the one that reads the agents.
+  void let_ingest_catch_up() const {
+    constexpr auto kPatience = std::chrono::seconds(1);
+    const auto start = Moment::now();
+    while (fleet_.is_behind(start) && std::chrono::steady_clock::now() - start.steady < kPatience) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
   MetricGroups collected_;
   const Fleet& fleet_;
   PercentGauge& gauge_;
@@ -96,8 +108,8 @@ void send(mg_connection* connection, const Response& response, bool with_body,
   head.append("Connection: close\r\nX-Content-Type-Options: nosniff\r\n");
   head.append("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n");
   head.append("Cache-Control: no-store\r\n").append(more_headers).append("\r\n");
-  if (with_body) head += response.body;
   mg_write(connection, head.data(), head.size());
+  if (with_body) mg_write(connection, response.body.data(), response.body.size());
 }
 
 /// Finds the page of a path.  civetweb's own matching takes prefixes, so every request comes here.
@@ -191,15 +203,35 @@ std::string joined(const std::vector<HostPort>& addresses) {
   return text;
 }
 
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+/// civetweb does not say why it cannot listen.  Throws std::runtime_error that does.
+void require_free(const HostPort& address) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  const sockaddr_in wanted = loopback(address.port);
+  const int failure =
+      ::bind(socket, reinterpret_cast<const sockaddr*>(&wanted), sizeof wanted) == 0 ? 0 : errno;
+  ::close(socket);
+  if (failure == 0) return;
+  throw std::runtime_error("cannot serve HTTP on " + format_host_port(address) + ": " +
+                           std::generic_category().message(failure) +
+                           "; free it, or choose another with --web.listen-address");
+}
+
 /// Connects to a port and hangs up.
 void knock(int port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) return;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  static_cast<void>(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address));
+  const sockaddr_in address = loopback(static_cast<std::uint16_t>(port));
+  static_cast<void>(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address));
   ::close(socket);
 }
 
@@ -252,6 +284,7 @@ WebServer::WebServer(Settings settings, const Fleet& fleet, PercentGauge& gauge,
   router.add("/-/ready", std::make_unique<ProbePage>("ready", [this] { return is_ready_.load(); }));
   router.add(settings.telemetry_path,
              std::make_unique<MetricsPage>(settings.collected, fleet, gauge, metrics));
+  for (const HostPort& address : settings.addresses) require_free(address);
   try {
     impl_->server =
         std::make_unique<CivetServer>(server_options(settings.addresses), &impl_->callbacks);

@@ -19,7 +19,7 @@ namespace cpu_monitor::net {
 /// Ownership: must outlive the run of `io`.  Threads: the io_context's.
 class StopSignal {
  public:
-  static constexpr std::chrono::milliseconds kStopDeadline{1800};
+  static constexpr std::chrono::milliseconds kStopDeadline{1500};
 
   StopSignal(asio::io_context& io, std::function<void()> on_stop);
 

@@ -21,7 +21,8 @@ TOLERANCE_POINTS = 3
 def substituted(text, exporter_port):
     """The repository's file, but for what a test cannot keep: the port and the patience."""
     for old, new in (
-        ('"localhost:8000"', f'"localhost:{exporter_port}"'),
+        # In numbers: a folder made by debootstrap has no /etc/hosts, so no localhost.
+        ('"localhost:8000"', f'"127.0.0.1:{exporter_port}"'),
         ("scrape_interval: 15s", "scrape_interval: 1s"),
     ):
         if text.count(old) != 1:
@@ -140,7 +141,7 @@ class Scraped(WithPrometheus):
         self.wait_for('cpu_monitor_agent_up{job="my_cpu",instance="web-1"}', 1)
         self.wait_for('count(my_cpu_percents{job="my_cpu",instance="web-1"})', 1)
         # Every series of the machine, and none of the exporter's own.
-        own_name = f"localhost:{self.exporter.web_port}"
+        own_name = f"127.0.0.1:{self.exporter.web_port}"
         self.assertEqual(self.prometheus.query('{endpoint="web-1",instance!="web-1"}'), [])
         self.wait_for(f'count(cpu_monitor_exporter_build_info{{instance="{own_name}"}})', 1)
 

@@ -52,6 +52,26 @@ TEST(AgentSession, TheSmallestClientIsAHelloOfThreeFieldsAndAPercentage) {
   EXPECT_EQ(up_of(exporter, "tiny"), "1");
 }
 
+TEST(AgentSession, AWelcomedAgentIsOnNoPageBeforeItsFirstSample) {
+  RunningExporter exporter;
+  TcpClient client = exporter.connect();
+  ASSERT_TRUE(client.send(hello_line("quiet")));
+  read_message<Welcome>(client);
+  EXPECT_EQ(exporter.scrape().find("quiet"), std::string::npos);
+  ASSERT_TRUE(client.send(sample_line(1)));
+  read_message<Ack>(client);
+  EXPECT_EQ(up_of(exporter, "quiet"), "1");
+}
+
+TEST(AgentSession, APercentageIsShownAsItWasWritten) {
+  RunningExporter exporter;
+  TcpClient client = exporter.connect();
+  ASSERT_TRUE(client.send(hello_line("short") + sample_line(1, "84.9")));
+  read_message<Welcome>(client);
+  read_message<Ack>(client);
+  EXPECT_EQ(percent_of(exporter, "short"), "84.9");
+}
+
 TEST(AgentSession, AnAcknowledgedSampleIsOnTheNextScrape) {
   RunningExporter exporter;
   TcpClient client = exporter.connect();
@@ -221,6 +241,24 @@ TEST(AgentSession, ARestartedAgentIsToldTheCountersLastShown) {
   EXPECT_EQ(welcome.resume->cpu.total.ticks,
             (std::array<Ticks, 10>{10, 20, 30, 40, 50, 60, 70, 80, 90, 100}));
   ASSERT_EQ(welcome.resume->cpu.cores.size(), 1U);
+}
+
+TEST(AgentSession, AStoppedAgentResumesAfterItLeftThePage) {
+  exporter::ExporterOptions options;
+  options.stale_after = std::chrono::milliseconds(1);
+  RunningExporter exporter(options);
+  TcpClient before = exporter.connect();
+  ASSERT_TRUE(before.send(hello_line("back", R"(,"boot_id":"b1","session":"s1")") +
+                          cpu_sample_line(1, "10,20,30,40", 5000) +
+                          "{\"type\":\"goodbye\",\"reason\":\"stop\"}\n"));
+  static_cast<void>(before.read_all());
+  ASSERT_TRUE(eventually([&] { return exporter.scrape().find("back") == std::string::npos; }));
+  TcpClient after = exporter.connect();
+  ASSERT_TRUE(after.send(hello_line("back", R"(,"boot_id":"b1","session":"s2")")));
+  const auto welcome = read_message<Welcome>(after);
+  ASSERT_TRUE(welcome.resume);
+  EXPECT_EQ(welcome.resume->uptime, std::chrono::milliseconds(5000));
+  EXPECT_EQ(exporter.scrape().find("back"), std::string::npos);
 }
 
 TEST(AgentSession, AnotherBootResumesNothing) {

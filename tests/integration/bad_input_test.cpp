@@ -147,7 +147,7 @@ const BadInput kBadInputs[] = {
               "\n"),
      "bad_field"},
     // CPUs.
-    {"TooManyCpus", sample_with_cores(many_cores(1025)), "bad_field"},
+    {"TooManyCpus", sample_with_cores(many_cores(1025)), "capacity"},
     {"CpuIdTwoTo31", sample_with_cores("[2147483648,1,2,3,4]"), "bad_field"},
     {"CpuIdNegative", sample_with_cores("[-1,1,2,3,4]"), "bad_field"},
     {"CpuIdRepeated", sample_with_cores("[3,1,2,3,4],[3,1,2,3,4]"), "bad_field"},
@@ -227,6 +227,61 @@ TEST(BadInput, IsCountedAsRejectedSampleWhenItComesFromAWelcomedAgent) {
             "1");
   EXPECT_EQ(exporter.value("cpu_monitor_exporter_samples_received_total"), "0");
 }
+
+std::string rejected(const RunningExporter& exporter, const std::string& reason) {
+  return exporter.value(R"(cpu_monitor_exporter_samples_rejected_total{reason=")" + reason + "\"}");
+}
+
+TEST(BadInput, TooManyCpusAreCountedAsALackOfCapacity) {
+  RunningExporter exporter;
+  TcpClient bad = exporter.connect();
+  ASSERT_TRUE(bad.send(sample_with_cores(many_cores(1025))));
+  EXPECT_NE(bad.read_all().find("--no-cpu.per-core"), std::string::npos);
+  EXPECT_EQ(rejected(exporter, "capacity"), "1");
+  EXPECT_EQ(rejected(exporter, "bad_field"), "0");
+}
+
+TEST(BadInput, ASecondHelloIsCountedAsARejectedLine) {
+  RunningExporter exporter;
+  TcpClient bad = exporter.connect();
+  ASSERT_TRUE(bad.send(hello_line("bad-1") + hello_line("bad-1")));
+  static_cast<void>(bad.read_all());
+  EXPECT_EQ(rejected(exporter, "bad_field"), "1");
+}
+
+TEST(BadInput, ABadHelloIsNotCountedAsARejectedLine) {
+  RunningExporter exporter;
+  TcpClient bad = exporter.connect();
+  ASSERT_TRUE(bad.send(hello_line("")));
+  static_cast<void>(bad.read_all());
+  EXPECT_EQ(rejected(exporter, "bad_field"), "0");
+}
+
+class CountedBytes : public ::testing::TestWithParam<BadInput> {};
+
+TEST_P(CountedBytes, AreAllThatCame) {
+  RunningExporter exporter;
+  TcpClient client = exporter.connect();
+  ASSERT_TRUE(client.send(GetParam().bytes));
+  client.finish();
+  static_cast<void>(client.read_all());
+  const std::string count = std::to_string(GetParam().bytes.size());
+  EXPECT_TRUE(eventually([&] {
+    return exporter.value("cpu_monitor_exporter_received_bytes_total") == count;
+  })) << exporter.value("cpu_monitor_exporter_received_bytes_total");
+}
+
+const BadInput kCountedInputs[] = {
+    {"TlsHello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s + std::string(500, 'x'),
+     "tls_unexpected"},
+    {"HttpRequest", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "bad_json"},
+    {"DrainedAfterARefusal", "hello there\n" + std::string(20'000, 'x'), "bad_json"},
+    {"Agent", hello_line("counted") + sample_line(1), ""},
+    {"LegacyClient", "14.6", ""},
+};
+
+INSTANTIATE_TEST_SUITE_P(Wire, CountedBytes, ::testing::ValuesIn(kCountedInputs),
+                         [](const auto& one) { return std::string(one.param.name); });
 
 TEST(BadInput, SlowTricklingBytesDoNotPostponeTheHandshakeDeadline) {
   RunningExporter exporter({}, short_limits());

@@ -93,12 +93,18 @@ std::optional<RefusalCode> refusal(Fleet& fleet, const Hello& hello, Fleet::Conn
   return claim.error().code;
 }
 
+/// Claims a name that must be given, and sends sample 1 under it.
+void join(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connection, milliseconds when) {
+  claim(fleet, hello, connection, when);
+  EXPECT_EQ(fleet.apply(hello.endpoint, connection, sample_of(1), at(when)),
+            Fleet::Applied::applied);
+}
+
 /// A fleet in which web-1, connection 1, sent its sample 1 at 0 s.
 class OneAgent {
  public:
   explicit OneAgent(milliseconds push_interval = 1s, Fleet::Limits limits = {}) : fleet(limits) {
-    claim(fleet, hello_of("web-1", push_interval), 1, 0s);
-    EXPECT_EQ(fleet.apply("web-1", 1, sample_of(1), at(0s)), Fleet::Applied::applied);
+    join(fleet, hello_of("web-1", push_interval), 1, 0s);
   }
 
   Fleet fleet;
@@ -191,7 +197,7 @@ TEST(Fleet, ShowsWhatTheHelloSaid) {
   hello.agent_version = "1.2.3";
   hello.labels = {{"rack", "b7"}};
   hello.ticks_per_second = 250;
-  claim(fleet, hello, 1, 0s);
+  join(fleet, hello, 1, 0s);
   const auto view = look(fleet, 0s);
   ASSERT_TRUE(view);
   EXPECT_EQ(view->identity->version, "1.2.3");
@@ -206,9 +212,9 @@ TEST(Fleet, LeavesTheVersionEmptyWhenItIsUnknown) {
 
 TEST(Fleet, SortsAgentsByEndpoint) {
   Fleet fleet({});
-  claim(fleet, hello_of("c"), 1, 0s);
-  claim(fleet, hello_of("a"), 2, 0s);
-  claim(fleet, hello_of("b"), 3, 0s);
+  join(fleet, hello_of("c"), 1, 0s);
+  join(fleet, hello_of("a"), 2, 0s);
+  join(fleet, hello_of("b"), 3, 0s);
   const FleetSnapshot snapshot = fleet.snapshot(at(0s));
   ASSERT_EQ(snapshot.agents.size(), 3U);
   EXPECT_EQ(snapshot.agents[0].identity->endpoint, "a");
@@ -216,15 +222,38 @@ TEST(Fleet, SortsAgentsByEndpoint) {
   EXPECT_EQ(snapshot.agents[2].identity->endpoint, "c");
 }
 
-TEST(Fleet, DoesNotTakeAHelloForLife) {
+TEST(Fleet, DoesNotShowANewNameBeforeItsFirstSample) {
   Fleet fleet({});
   claim(fleet, hello_of("web-1"), 1, 0s);
-  const auto view = look(fleet, 0s);
+  EXPECT_FALSE(look(fleet, 0s));
+  EXPECT_FALSE(look(fleet, 10s));
+}
+
+TEST(Fleet, DoesNotShowANewSlowPusherBeforeItsFirstSample) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1", 20min), 1, 0s);
+  EXPECT_FALSE(look(fleet, 60min));
+  EXPECT_EQ(state(fleet, 60min + 1ms), AgentState::gone);
+}
+
+TEST(Fleet, CallsANewNameDownWhenItsFirstSampleIsOverdue) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  const auto view = look(fleet, 10001ms);
   ASSERT_TRUE(view);
   EXPECT_EQ(view->state, AgentState::silent);
   EXPECT_EQ(view->sample, nullptr);
   EXPECT_FALSE(view->last_sample);
   EXPECT_FALSE(view->clock_skew);
+  EXPECT_EQ(state(fleet, 15001ms), AgentState::gone);
+}
+
+TEST(Fleet, RevivesAnOverdueNameByItsFirstSample) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  ASSERT_EQ(state(fleet, 1h), AgentState::gone);
+  EXPECT_EQ(fleet.apply("web-1", 1, sample_of(1), at(1h)), Fleet::Applied::applied);
+  EXPECT_EQ(state(fleet, 1h), AgentState::alive);
 }
 
 TEST(Fleet, CallsAnAgentAliveFromItsFirstSample) {
@@ -414,7 +443,8 @@ INSTANTIATE_TEST_SUITE_P(
         SessionCase{"OtherStartsAnew", "s1", "s2", Fleet::Applied::applied},
         SessionCase{"NowUnknownStartsAnew", "s1", std::nullopt, Fleet::Applied::applied},
         SessionCase{"OnceUnknownStartsAnew", std::nullopt, "s1", Fleet::Applied::applied},
-        SessionCase{"BothUnknownStartAnew", std::nullopt, std::nullopt, Fleet::Applied::applied}),
+        SessionCase{"BothUnknownStartAnew", std::nullopt, std::nullopt, Fleet::Applied::applied},
+        SessionCase{"BothEmptyStartAnew", "", "", Fleet::Applied::applied}),
     [](const auto& param) { return param.param.name; });
 
 struct SkewCase {
@@ -504,11 +534,51 @@ TEST(FleetGoodbye, ToStopIsSilentAtOnce) {
   EXPECT_EQ(state(one.fleet, 1s), AgentState::silent);
 }
 
-TEST(FleetGoodbye, ToStopIsForgottenAfterStaleAfter) {
+TEST(FleetGoodbye, ToStopIsHiddenAfterStaleAfter) {
   OneAgent one;
   one.fleet.leave("web-1", 1, false, at(1s));
   EXPECT_TRUE(look(one.fleet, 16s));
   EXPECT_FALSE(look(one.fleet, 16001ms));
+  EXPECT_FALSE(look(one.fleet, 23h));
+}
+
+TEST(FleetGoodbye, ToStopOfASlowPusherIsHiddenAfterStaleAfter) {
+  OneAgent one(20min);
+  one.fleet.leave("web-1", 1, false, at(1s));
+  EXPECT_FALSE(look(one.fleet, 16001ms));
+}
+
+TEST(FleetHidden, IsNotShownAgainByAHello) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  claim(one.fleet, hello_of("web-1"), 2, 17s);
+  EXPECT_FALSE(look(one.fleet, 17s));
+  EXPECT_FALSE(look(one.fleet, 27s));
+}
+
+TEST(FleetHidden, IsDownWhenItsFirstSampleIsOverdue) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  claim(one.fleet, hello_of("web-1"), 2, 17s);
+  const auto view = look(one.fleet, 27001ms);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->state, AgentState::silent);
+  EXPECT_EQ(view->sample, nullptr) << "of the time before the goodbye";
+  EXPECT_FALSE(view->last_sample);
+}
+
+TEST(FleetHidden, IsShownAgainByASample) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  join(one.fleet, hello_of("web-1"), 2, 17s);
+  EXPECT_EQ(state(one.fleet, 17s), AgentState::alive);
+  EXPECT_EQ(look(one.fleet, 17s)->last_sample, at(17s).system);
+}
+
+TEST(FleetHidden, ShowsNothingWithoutAGoodbye) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  EXPECT_EQ(state(one.fleet, 17s), AgentState::gone) << "a crash is shown until it is forgotten";
 }
 
 TEST(FleetGoodbye, ToStopIsForgottenAtOnceWithoutASample) {
@@ -537,11 +607,13 @@ TEST(FleetGoodbye, ForAnUnknownNameChangesNothing) {
   EXPECT_EQ(state(one.fleet, 1s), AgentState::alive);
 }
 
-TEST(FleetGoodbye, IsClearedByANewHello) {
+TEST(FleetGoodbye, EndsWithTheNextSampleAndNotWithAHello) {
   OneAgent one;
   one.fleet.leave("web-1", 1, false, at(1s));
   claim(one.fleet, hello_of("web-1"), 2, 2s);
-  EXPECT_EQ(state(one.fleet, 2s), AgentState::alive);
+  EXPECT_EQ(state(one.fleet, 2s), AgentState::silent);
+  ASSERT_EQ(one.fleet.apply("web-1", 2, sample_of(1), at(3s)), Fleet::Applied::applied);
+  EXPECT_EQ(state(one.fleet, 3s), AgentState::alive);
   EXPECT_TRUE(look(one.fleet, 1h)) << "a held name is never forgotten";
 }
 
@@ -575,10 +647,9 @@ TEST(FleetMemory, StartsAnewForANameThatIsForgottenButNotYetExpired) {
   OneAgent one;
   one.fleet.release("web-1", 1);
   claim(one.fleet, hello_of("web-1"), 2, 25h);
-  const auto view = look(one.fleet, 25h);
-  EXPECT_EQ(view->connects, 1U);
-  EXPECT_EQ(view->state, AgentState::silent);
-  EXPECT_FALSE(view->last_sample);
+  EXPECT_FALSE(look(one.fleet, 25h)) << "as of a name never heard of";
+  ASSERT_EQ(one.fleet.apply("web-1", 2, sample_of(1), at(25h)), Fleet::Applied::applied);
+  EXPECT_EQ(look(one.fleet, 25h)->connects, 1U);
 }
 
 TEST(FleetMemory, DoesNotCountARefusedHello) {
@@ -623,6 +694,20 @@ TEST(FleetTakeover, OfTheSameProcessIsImmediate) {
   claim(fleet, hello, 1, 0s);
   EXPECT_EQ(claim(fleet, hello, 2, 1ms).displaced, Fleet::ConnectionId{1});
   EXPECT_EQ(claim(fleet, hello, 3, 2ms).displaced, Fleet::ConnectionId{2});
+}
+
+TEST(FleetTakeover, ByAnotherProcessWithoutASessionIsRefused) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  EXPECT_EQ(refusal(fleet, hello_of("web-1"), 2, 1s), RefusalCode::endpoint_in_use);
+}
+
+TEST(FleetTakeover, ByAnotherProcessWithAnEmptySessionIsRefused) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.session = "";
+  claim(fleet, hello, 1, 0s);
+  EXPECT_EQ(refusal(fleet, hello, 2, 1s), RefusalCode::endpoint_in_use);
 }
 
 TEST(FleetTakeover, OfTheSameProcessDoesNotStartThePause) {
@@ -714,7 +799,7 @@ TEST(FleetTakeover, OfOneNameLeavesOthersAlone) {
 
 TEST(FleetTakeover, TellsNamesApartByCase) {
   OneAgent one;
-  claim(one.fleet, hello_of("WEB-1"), 2, 0s);
+  join(one.fleet, hello_of("WEB-1"), 2, 0s);
   EXPECT_EQ(one.fleet.snapshot(at(0s)).agents.size(), 2U);
 }
 
@@ -758,6 +843,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BootCase{"NowUnknown", "b1", std::nullopt, 100, 100, false},
                     BootCase{"OnceUnknown", std::nullopt, "b1", 100, 100, false},
                     BootCase{"BothUnknown", std::nullopt, std::nullopt, 100, 100, false},
+                    BootCase{"BothEmpty", "", "", 100, 100, false},
                     BootCase{"OtherUnit", "b1", "b1", 100, 250, false}),
     [](const auto& param) { return param.param.name; });
 
@@ -813,6 +899,42 @@ TEST(FleetResumeCounters, SurviveAGoodbye) {
   agent.fleet().leave("web-1", agent.connection(), false, at(0s));
   EXPECT_TRUE(agent.resume());
 }
+
+struct StopCase {
+  const char* name;
+  milliseconds pause;
+  const char* boot_id;
+  bool is_moved;
+  bool resumes;
+};
+
+class FleetResumeAfterGoodbye : public testing::TestWithParam<StopCase> {};
+
+TEST_P(FleetResumeAfterGoodbye, LastsUntilTheNameIsForgotten) {
+  const StopCase& tested = GetParam();
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  agent.fleet().leave("web-1", agent.connection(), tested.is_moved, at(0s));
+  agent.fleet().expire(at(tested.pause));
+  Hello hello = hello_of("web-1");
+  hello.boot_id = tested.boot_id;
+  const auto resume = claim(agent.fleet(), hello, 99, tested.pause).resume;
+  ASSERT_EQ(resume.has_value(), tested.resumes);
+  if (resume) {
+    EXPECT_EQ(*resume, (Resume{10s, {times_of(100), {}}}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Pauses, FleetResumeAfterGoodbye,
+                         testing::Values(StopCase{"MovedAndBack", 1s, "b1", true, false},
+                                         StopCase{"MovedAndBackLater", 17s, "b1", true, false},
+                                         StopCase{"StoppedForAnotherBoot", 17s, "b2", false, false},
+                                         StopCase{"StoppedOverForgetAfter", 24h + 1ms, "b1", false,
+                                                  false},
+                                         StopCase{"StoppedForForgetAfter", 24h, "b1", false, true},
+                                         StopCase{"StoppedOverStaleAfter", 17s, "b1", false, true},
+                                         StopCase{"StoppedForASecond", 1s, "b1", false, true}),
+                         [](const auto& param) { return param.param.name; });
 
 TEST(FleetResumeCounters, SurviveUntilTheNameIsForgotten) {
   ResumingAgent agent;
@@ -922,8 +1044,8 @@ TEST(FleetResumeCounters, AreKeptUpToTheCpusOfOneMachine) {
 
 TEST(FleetCapacity, TakesAsManyAsItMay) {
   Fleet fleet(limits_of(2));
-  claim(fleet, hello_of("a"), 1, 0s);
-  claim(fleet, hello_of("b"), 2, 0s);
+  join(fleet, hello_of("a"), 1, 0s);
+  join(fleet, hello_of("b"), 2, 0s);
   EXPECT_EQ(refusal(fleet, hello_of("c"), 3, 0s), RefusalCode::capacity);
   EXPECT_EQ(fleet.snapshot(at(0s)).agents.size(), 2U);
 }
@@ -945,6 +1067,32 @@ TEST(FleetCapacity, IsNoMatterForAKnownName) {
   claim(fleet, hello_of("a"), 2, 1s);
 }
 
+TEST(FleetCapacity, CountsNamesThatSaidNothingYet) {
+  Fleet fleet(limits_of(1));
+  claim(fleet, hello_of("a"), 1, 0s);
+  EXPECT_EQ(refusal(fleet, hello_of("b"), 2, 9s), RefusalCode::capacity);
+}
+
+TEST(FleetCapacity, AdmitsANewcomerSoonAfterAFloodOfNamesWithLongIntervals) {
+  constexpr std::size_t kNames = 50;
+  Fleet fleet(limits_of(kNames));
+  for (std::size_t i = 0; i < kNames; ++i) {
+    const std::string name = "flood-" + std::to_string(i);
+    join(fleet, hello_of(name, 20min), i, 0s);
+    fleet.release(name, i);
+  }
+  EXPECT_EQ(refusal(fleet, hello_of("web-1"), 100, 15s), RefusalCode::capacity);
+  join(fleet, hello_of("web-1"), 101, 15001ms);
+  EXPECT_EQ(state(fleet, 15001ms), AgentState::alive);
+  EXPECT_EQ(fleet.snapshot(at(15001ms)).agents.size(), kNames);
+}
+
+TEST(FleetCapacity, NeverEvictsAHolderForANewcomer) {
+  Fleet fleet(limits_of(1));
+  join(fleet, hello_of("a", 20min), 1, 0s);
+  EXPECT_EQ(refusal(fleet, hello_of("b"), 2, 10h), RefusalCode::capacity);
+}
+
 /// A full fleet of three, whose names a, b, c were heard at 0, 1 and 2 s and are free.
 class FullFleet : public testing::Test {
  protected:
@@ -952,9 +1100,7 @@ class FullFleet : public testing::Test {
     for (const int i : {0, 1, 2}) {
       const std::string name(1, static_cast<char>('a' + i));
       const auto connection = static_cast<Fleet::ConnectionId>(i);
-      claim(fleet_, hello_of(name), connection, seconds(i));
-      EXPECT_EQ(fleet_.apply(name, connection, sample_of(1), at(seconds(i))),
-                Fleet::Applied::applied);
+      join(fleet_, hello_of(name), connection, seconds(i));
       fleet_.release(name, connection);
     }
   }
@@ -978,30 +1124,53 @@ TEST_F(FullFleet, RefusesWhileItsAgentsAreOnlySilent) {
   EXPECT_EQ(refusal(fleet_, hello_of("d"), 9, 15s), RefusalCode::capacity);
 }
 
-TEST_F(FullFleet, GivesThePlaceOfTheOneThatIsGoneLongest) {
-  claim(fleet_, hello_of("d"), 9, 1h);
+TEST_F(FullFleet, GivesThePlaceOfTheOneUnheardLongest) {
+  join(fleet_, hello_of("d"), 9, 1h);
   EXPECT_EQ(names(1h), "bcd");
-  claim(fleet_, hello_of("e"), 10, 1h);
+  join(fleet_, hello_of("e"), 10, 1h);
   EXPECT_EQ(names(1h), "cde");
 }
 
+TEST_F(FullFleet, GivesThePlaceOfASlowPusherUnheardLongest) {
+  join(fleet_, hello_of("a", 20min), 9, 3s);
+  fleet_.release("a", 9);
+  join(fleet_, hello_of("b"), 10, 10s);
+  fleet_.release("b", 10);
+  join(fleet_, hello_of("c"), 11, 10s);
+  ASSERT_EQ(state(fleet_, 19s, "a"), AgentState::alive);
+  join(fleet_, hello_of("d"), 12, 19s);
+  EXPECT_EQ(names(19s), "bcd");
+}
+
 TEST_F(FullFleet, GivesTheOnlyPlaceThatIsFree) {
-  claim(fleet_, hello_of("d"), 9, 15001ms);
+  join(fleet_, hello_of("d"), 9, 15001ms);
   EXPECT_EQ(names(15001ms), "bcd");
   EXPECT_EQ(refusal(fleet_, hello_of("e"), 10, 15001ms), RefusalCode::capacity);
 }
 
 TEST_F(FullFleet, NeverGivesAHeldPlace) {
   claim(fleet_, hello_of("a"), 9, 1h);
-  claim(fleet_, hello_of("d"), 10, 1h);
+  join(fleet_, hello_of("d"), 10, 1h);
   EXPECT_EQ(names(1h), "acd");
 }
 
-TEST_F(FullFleet, GivesForgottenPlacesFirst) {
-  claim(fleet_, hello_of("c"), 9, 1h);
+TEST_F(FullFleet, GivesHiddenPlacesInTheirTurn) {
+  join(fleet_, hello_of("c"), 9, 1h);
   fleet_.leave("c", 9, false, at(1h));
-  claim(fleet_, hello_of("d"), 10, 2h);
-  EXPECT_EQ(names(2h), "abd");
+  ASSERT_EQ(names(2h), "ab");
+  join(fleet_, hello_of("d"), 10, 2h);
+  EXPECT_EQ(names(2h), "bd");
+  join(fleet_, hello_of("e"), 11, 2h);
+  EXPECT_EQ(names(2h), "de");
+  join(fleet_, hello_of("f"), 12, 2h);
+  EXPECT_EQ(names(2h), "def");
+}
+
+TEST_F(FullFleet, GivesForgottenPlaces) {
+  join(fleet_, hello_of("d"), 9, 25h);
+  join(fleet_, hello_of("e"), 10, 25h);
+  join(fleet_, hello_of("f"), 11, 25h);
+  EXPECT_EQ(names(25h), "def");
 }
 
 TEST_F(FullFleet, LosesNothingByARefusal) {
@@ -1170,13 +1339,111 @@ TEST(FleetExpireMemory, LetsGoOfTheSampleOfAGoneAgent) {
   EXPECT_TRUE(sample.expired());
 }
 
+// ---------------------------------------------------------------------------------------------
+// A pause of the exporter itself.
+
+TEST(FleetIsBehind, IsNotKnownBeforeTheFirstExpire) {
+  const Fleet fleet({});
+  EXPECT_FALSE(fleet.is_behind(at(1h)));
+}
+
+TEST(FleetIsBehind, SaysThatExpireIsOverdue) {
+  Fleet fleet({});
+  fleet.expire(at(5s));
+  EXPECT_FALSE(fleet.is_behind(at(5s)));
+  EXPECT_FALSE(fleet.is_behind(at(6s)));
+  EXPECT_TRUE(fleet.is_behind(at(6001ms)));
+  fleet.expire(at(7s));
+  EXPECT_FALSE(fleet.is_behind(at(7s)));
+}
+
+TEST(FleetIsBehind, DoesNotTakeAnEarlierMomentForOne) {
+  Fleet fleet({});
+  fleet.expire(at(5s));
+  EXPECT_FALSE(fleet.is_behind(at(0s)));
+}
+
+TEST(FleetForgive, StillFindsADeadAgentDeadAfterItsLimitOfRunningTime) {
+  OneAgent one;
+  one.fleet.forgive(1h, at(1h + 12s));
+  EXPECT_EQ(state(one.fleet, 1h + 10s), AgentState::alive);
+  EXPECT_EQ(state(one.fleet, 1h + 10001ms), AgentState::silent);
+  EXPECT_EQ(state(one.fleet, 1h + 15001ms), AgentState::gone);
+}
+
+TEST(FleetForgive, GivesNothingToWhatWasHeardAfterThePause) {
+  OneAgent one;
+  // Its last words lay in our socket, and were read before the pause was noticed.
+  ASSERT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1h)), Fleet::Applied::applied);
+  one.fleet.forgive(1h, at(1h));
+  EXPECT_EQ(state(one.fleet, 1h + 10s), AgentState::alive);
+  EXPECT_EQ(state(one.fleet, 1h + 10001ms), AgentState::silent);
+}
+
+TEST(FleetForgive, DoesNotReviveAnAgentThatWasSilentBeforeThePause) {
+  OneAgent one;
+  ASSERT_EQ(state(one.fleet, 12s), AgentState::silent);
+  one.fleet.forgive(1h, at(1h + 12s));
+  EXPECT_EQ(state(one.fleet, 1h + 12s), AgentState::silent);
+  EXPECT_EQ(state(one.fleet, 1h + 15001ms), AgentState::gone);
+}
+
+TEST(FleetForgive, KeepsAnAgentAliveThatWasSilentOnlyDuringThePause) {
+  OneAgent one;
+  one.fleet.forgive(1h, at(1h + 12s));
+  EXPECT_EQ(state(one.fleet, 1h + 1s), AgentState::alive);
+  EXPECT_NE(look(one.fleet, 1h + 1s)->sample, nullptr);
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1h + 2s)), Fleet::Applied::applied);
+  EXPECT_EQ(state(one.fleet, 1h + 12s), AgentState::alive);
+}
+
+TEST(FleetForgive, DoesNotChangeWhenTheLastSampleCame) {
+  OneAgent one;
+  one.fleet.forgive(1h, at(1h + 12s));
+  EXPECT_EQ(look(one.fleet, 1h)->last_sample, at(0s).system);
+}
+
+TEST(FleetForgive, DoesNotHandANameOverForASilenceOfTheExporter) {
+  OneAgent one;
+  one.fleet.forgive(1h, at(1h + 12s));
+  EXPECT_EQ(refusal(one.fleet, hello_of("web-1"), 2, 1h + 10s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(claim(one.fleet, hello_of("web-1"), 2, 1h + 10001ms).displaced, Fleet::ConnectionId{1});
+}
+
+TEST(FleetForgive, GivesANewNameItsTimeForTheFirstSample) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  fleet.forgive(1h, at(1h + 12s));
+  EXPECT_FALSE(look(fleet, 1h + 10s));
+  EXPECT_EQ(state(fleet, 1h + 10001ms), AgentState::silent);
+}
+
+TEST(FleetForgive, ShowsAStoppedAgentItsTimeOfRunningTime) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(0s));
+  one.fleet.forgive(1h, at(1h + 12s));
+  EXPECT_TRUE(look(one.fleet, 1h + 15s));
+  EXPECT_FALSE(look(one.fleet, 1h + 15001ms));
+}
+
+TEST(FleetForgive, ForgetsNobodyEarly) {
+  OneAgent one;
+  one.fleet.release("web-1", 1);
+  one.fleet.forgive(hours(48), at(hours(48)));
+  one.fleet.expire(at(hours(48)));
+  EXPECT_TRUE(look(one.fleet, hours(72)));
+  EXPECT_FALSE(look(one.fleet, hours(72) + 1ms));
+}
+
 constexpr std::uint64_t kSamples = 3000;
 
 TEST(FleetThreads, NeverShowHalfASample) {
   Fleet fleet({});
   claim(fleet, hello_of("web-1"), 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 1s, 1, {{0, times_of(1)}}), at(0s)),
+            Fleet::Applied::applied);
   const std::jthread ingest([&fleet] {
-    for (std::uint64_t i = 1; i <= kSamples; ++i) {
+    for (std::uint64_t i = 2; i <= kSamples; ++i) {
       EXPECT_EQ(fleet.apply("web-1", 1, counters_of(i, 1s, i, {{0, times_of(i)}}), at(0s)),
                 Fleet::Applied::applied);
       fleet.report(2, "127.0.0.1:7", static_cast<double>(i % 100));
@@ -1187,7 +1454,6 @@ TEST(FleetThreads, NeverShowHalfASample) {
   while (shown < kSamples) {
     const FleetSnapshot snapshot = fleet.snapshot(at(0s));
     const auto sample = snapshot.agents.at(0).sample;
-    if (!sample) continue;
     ASSERT_GE(sample->sequence, shown);
     shown = sample->sequence;
     ASSERT_EQ(sample->cpu->total, times_of(shown));

@@ -432,7 +432,10 @@ INSTANTIATE_TEST_SUITE_P(
         bad_field("IdNull", sample_with_cores("[null,1,2,3,4]"), "cpu.cores"),
         bad_field("IdTwice", sample_with_cores("[3,1,2,3,4],[3,1,2,3,4]"), "once"),
         bad_field("IdTwiceApart", sample_with_cores("[3,1,2,3,4],[1,1,2,3,4],[3,5,6,7,8]"), "once"),
-        bad_field("OneCoreOverTheLimit", sample_with_cores(cores_of(kMaxCpus + 1)), "1024")),
+        BadLine{"OneCoreOverTheLimit", sample_with_cores(cores_of(kMaxCpus + 1)),
+                RefusalCode::capacity, "1024"},
+        BadLine{"ManyCoresOverTheLimit", sample_with_cores(cores_of(2 * kMaxCpus)),
+                RefusalCode::capacity, "--no-cpu.per-core"}),
     name_of_case<BadLine>);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -55,6 +55,12 @@ TEST(PercentGauge, ShowsTheShareFromProcStat) {
             page_of("my_cpu_percents{endpoint=\"web-1\",method=\"proc_stat\"} 14.6\n"));
 }
 
+TEST(PercentGauge, WritesTheShortestTextOfAValue) {
+  PercentGauge gauge;
+  EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", 84.9, true)})),
+            page_of("my_cpu_percents{endpoint=\"web-1\",method=\"proc_stat\"} 84.9\n"));
+}
+
 TEST(PercentGauge, CallsAClientsOwnFigureReported) {
   PercentGauge gauge;
   EXPECT_EQ(render(gauge, fleet_of({agent_with("web-1", 14.6, false)})),

@@ -126,7 +126,47 @@ TEST(SampleScanner, ReportsTheFirstFault) {
   const auto scanned = scan_line(R"({"type":"sample","percent":101,"sequence":0})", Sender::agent);
   ASSERT_TRUE(scanned);
   ASSERT_TRUE(scanned->fault.has_value());
-  EXPECT_NE(scanned->fault->find("percent"), std::string_view::npos);
+  EXPECT_EQ(scanned->fault->code, RefusalCode::bad_field);
+  EXPECT_NE(scanned->fault->detail.find("percent"), std::string::npos);
+}
+
+std::string line_with_cores(std::size_t count, const std::string& last = "") {
+  std::string line = R"({"type":"sample","sequence":1,"cpu":{"total":[1,2,3,4],"cores":[)";
+  for (std::size_t id = 0; id < count; ++id) {
+    line += (id == 0 ? "[" : ",[") + std::to_string(id) + ",1,2,3,4]";
+  }
+  return line + last + "]}}";
+}
+
+TEST(SampleScanner, CallsOneCpuTooManyAMatterOfCapacity) {
+  const auto scanned = scan_line(line_with_cores(kMaxCpus + 1), Sender::agent);
+  ASSERT_TRUE(scanned);
+  ASSERT_TRUE(scanned->fault.has_value());
+  EXPECT_EQ(scanned->fault->code, RefusalCode::capacity);
+  EXPECT_NE(scanned->fault->detail.find("1024"), std::string::npos);
+  EXPECT_NE(scanned->fault->detail.find("--no-cpu.per-core"), std::string::npos);
+}
+
+TEST(SampleScanner, StillCallsABadFieldBeforeTooManyCpusBad) {
+  std::string line = line_with_cores(kMaxCpus + 1);
+  line.replace(line.find("[0,1,2,3,4]"), 11, "[0,1,2,3,-4]");
+  const auto scanned = scan_line(line, Sender::agent);
+  ASSERT_TRUE(scanned);
+  ASSERT_TRUE(scanned->fault.has_value());
+  EXPECT_EQ(scanned->fault->code, RefusalCode::bad_field);
+}
+
+TEST(SampleScanner, JudgesSyntaxBehindTooManyCpus) {
+  const auto scanned = scan_line(line_with_cores(kMaxCpus + 1, ",[1,"), Sender::agent);
+  ASSERT_FALSE(scanned);
+  EXPECT_EQ(scanned.error().code, RefusalCode::bad_json);
+}
+
+TEST(SampleScanner, TakesTheMostCpus) {
+  const auto scanned = scan_line(line_with_cores(kMaxCpus), Sender::agent);
+  ASSERT_TRUE(scanned);
+  EXPECT_FALSE(scanned->fault.has_value());
+  EXPECT_EQ(scanned->sample.cpu->cores.size(), kMaxCpus);
 }
 
 TEST(SampleScanner, KeepsTheSumOfUnknownDiscardReasonsInRange) {
@@ -206,7 +246,7 @@ TEST(SampleJson, ReadsBackWhatItWrites) {
     const std::string text = text_of(sample);
     const auto scanned = scan_line(text, Sender::agent);
     ASSERT_TRUE(scanned) << text;
-    ASSERT_FALSE(scanned->fault.has_value()) << *scanned->fault << '\n' << text;
+    ASSERT_FALSE(scanned->fault.has_value()) << scanned->fault->detail << '\n' << text;
     ASSERT_EQ(scanned->sample, sample) << text;
   }
 }

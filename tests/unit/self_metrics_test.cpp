@@ -89,6 +89,20 @@ TEST(SelfMetrics, CountSamples) {
   EXPECT_EQ(value(render(metrics), "cpu_monitor_exporter_samples_received_total"), "3");
 }
 
+TEST(SelfMetrics, SayThatRepeatedSamplesAreCounted) {
+  SelfMetrics metrics;
+  EXPECT_NE(render(metrics).find("# HELP cpu_monitor_exporter_samples_received_total Samples "
+                                 "received from agents, repeated ones included.\n"),
+            std::string::npos);
+}
+
+TEST(SelfMetrics, WriteLargeCountsWithoutAnExponent) {
+  SelfMetrics metrics;
+  metrics.bytes_received(1'000'000'000'000'000);
+  EXPECT_EQ(value(render(metrics), "cpu_monitor_exporter_received_bytes_total"),
+            "1000000000000000");
+}
+
 class SelfMetricsReject : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(SelfMetricsReject, IsCountedUnderItsReasonAlone) {
