@@ -52,7 +52,7 @@ enum class RefusalCode : std::uint8_t {
   tls_unexpected,        ///< a TLS client on a plain port
   endpoint_denied,       ///< this peer may not report under this name, or at all
   endpoint_in_use,       ///< a live connection holds the name
-  capacity,              ///< the table of agents is full
+  capacity,              ///< too much of something: agents, connections, CPUs of one machine
 };
 
 inline constexpr NameTable<RefusalCode, 10> kRefusalCodeNames{

@@ -936,6 +936,19 @@ INSTANTIATE_TEST_SUITE_P(Pauses, FleetResumeAfterGoodbye,
                                          StopCase{"StoppedForASecond", 1s, "b1", false, true}),
                          [](const auto& param) { return param.param.name; });
 
+TEST(FleetResumeCounters, OfAStoppedAgentSurviveARestartThatNeverSpoke) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 10s, 100));
+  agent.fleet().leave("web-1", agent.connection(), false, at(0s));
+  Hello hello = hello_of("web-1");
+  hello.boot_id = "b1";
+  EXPECT_TRUE(claim(agent.fleet(), hello, 98, 17s).resume);
+  agent.fleet().release("web-1", 98);
+  EXPECT_TRUE(claim(agent.fleet(), hello, 99, 1h).resume);
+  agent.fleet().leave("web-1", 99, false, at(1h));
+  EXPECT_TRUE(claim(agent.fleet(), hello, 100, 2h).resume);
+}
+
 TEST(FleetResumeCounters, SurviveUntilTheNameIsForgotten) {
   ResumingAgent agent;
   agent.push(counters_of(1, 10s, 100));
