@@ -42,6 +42,10 @@ class Pipe {
     return bytes;
   }
 
+  std::size_t read_some(char* into, std::size_t bytes) {
+    return static_cast<std::size_t>(read(ends_[0], into, bytes));
+  }
+
   /// What lies in the pipe.
   std::string drain() {
     fcntl(ends_[0], F_SETFL, O_NONBLOCK);
@@ -77,6 +81,16 @@ TEST_F(Output, DropsTheTextForAFullPipe) {
   const std::size_t filled = pipe.fill();
   write_unless_blocked(pipe.writer(), "a full pipe would hold us for ever\n");
   EXPECT_EQ(pipe.drain(), std::string(filled, '.'));
+}
+
+TEST_F(Output, CutsTheTextThatIsLongerThanTheRoomLeft) {
+  Pipe pipe;
+  pipe.fill();
+  std::array<char, 4096> page{};
+  ASSERT_EQ(pipe.read_some(page.data(), page.size()), page.size());
+  write_unless_blocked(pipe.writer(), std::string(3 * page.size(), 'x'));
+  const std::string kept = pipe.drain();
+  EXPECT_EQ(kept.substr(kept.find('x')), std::string(page.size(), 'x'));
 }
 
 TEST_F(Output, IsTakenAgainWhenThePipeWasRead) {
