@@ -75,7 +75,7 @@ void Agent::start() {
     log::info("many CPUs: only the machine's total is sent; --cpu.per-core sends each",
               {{"cpus", std::to_string(sampler_.cpu_count())}});
   }
-  auto on_end = [](std::exception_ptr failure) {
+  auto on_end = [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
   };
   asio::co_spawn(io_, tick_for_ever(), std::move(on_end));

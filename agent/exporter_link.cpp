@@ -48,7 +48,7 @@ ExporterLink::ExporterLink(asio::io_context& io, Settings settings, Events event
       refused_backoff_(settings_.backoff_base, settings_.refused_backoff_cap) {}
 
 void ExporterLink::start() {
-  auto on_end = [](std::exception_ptr failure) {
+  auto on_end = [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
   };
   asio::co_spawn(io_, run(), std::move(on_end));

@@ -213,6 +213,12 @@ void AgentSession::enforce_deadline(Clock::time_point now) {
                                         "; announce a longer push_interval_ms or push more often");
 }
 
+void AgentSession::forgive(std::chrono::milliseconds pause) {
+  // A message read after the pause has set a deadline that needs no more.
+  const auto longest = std::max(deadline_, Clock::now() + idle_timeout_);
+  deadline_ = endpoint_.empty() ? deadline_ + pause : std::min(deadline_ + pause, longest);
+}
+
 void AgentSession::say_goodbye(std::chrono::milliseconds retry_after) {
   if (is_ending_) return;
   Goodbye goodbye;

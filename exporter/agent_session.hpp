@@ -34,7 +34,7 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 
   void enforce_deadline(std::chrono::steady_clock::time_point now) override;
-  void forgive(std::chrono::milliseconds pause) override { deadline_ += pause; }
+  void forgive(std::chrono::milliseconds pause) override;
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;
 

@@ -206,8 +206,8 @@ bool Fleet::is_forgotten(const Record& record, const Moment& now) const {
 }
 
 bool Fleet::is_hidden(const Record& record, const Moment& now) const {
-  if (record.left_at) return now.steady - *record.left_at > limits_.stale_after;
-  return !record.last_sample && now.steady <= record.alive_until;
+  if (!record.last_sample) return !record.holder || now.steady <= record.alive_until;
+  return record.left_at && now.steady - *record.left_at > limits_.stale_after;
 }
 
 Fleet::Record* Fleet::find_held(std::string_view endpoint, ConnectionId connection) {

@@ -92,7 +92,7 @@ tcp::acceptor IngestListener::listen(const HostPort& address) {
 }
 
 void IngestListener::start() {
-  auto on_end = [](std::exception_ptr failure) {
+  auto on_end = [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
   };
   for (tcp::acceptor& acceptor : acceptors_) {
@@ -157,7 +157,7 @@ void IngestListener::admit(tcp::socket socket) {
       context_, std::move(connection),
       std::chrono::steady_clock::now() + settings_.limits.handshake_timeout);
   sessions_[id] = session;
-  auto on_end = [this, id](std::exception_ptr failure) { on_session_end(id, failure); };
+  auto on_end = [this, id](const std::exception_ptr& failure) { on_session_end(id, failure); };
   asio::co_spawn(io_, serve(std::move(session)), std::move(on_end));
 }
 
@@ -210,7 +210,7 @@ void IngestListener::log_legacy_refusal(std::string_view message, std::string_vi
   }
 }
 
-void IngestListener::on_session_end(ConnectionId id, std::exception_ptr failure) {
+void IngestListener::on_session_end(ConnectionId id, const std::exception_ptr& failure) {
   sessions_.erase(id);
   if (stop_deadline_) sweep_.cancel();
   if (!failure) return;

@@ -58,7 +58,7 @@ class IngestListener {
   void turn_away(asio::ip::tcp::socket socket);
   [[nodiscard]] asio::awaitable<void> serve(std::shared_ptr<AgentSession> session);
   void log_legacy_refusal(std::string_view message, std::string_view peer);
-  void on_session_end(ConnectionId id, std::exception_ptr failure);
+  void on_session_end(ConnectionId id, const std::exception_ptr& failure);
   [[nodiscard]] asio::awaitable<void> keep_deadlines();
   void forgive(std::chrono::steady_clock::duration lateness);
   void enforce_deadlines();

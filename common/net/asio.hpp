@@ -20,6 +20,7 @@
 
 namespace cpu_monitor::net {
 
+// NOLINTNEXTLINE(readability-identifier-naming): named after asio::use_awaitable
 inline constexpr auto use_nothrow = asio::experimental::as_tuple(asio::use_awaitable);
 
 }  // namespace cpu_monitor::net

@@ -617,6 +617,15 @@ TEST(FleetGoodbye, EndsWithTheNextSampleAndNotWithAHello) {
   EXPECT_TRUE(look(one.fleet, 1h)) << "a held name is never forgotten";
 }
 
+TEST(FleetGoodbye, OfAReturnedNameBeforeItsFirstSampleShowsNothing) {
+  OneAgent one;
+  one.fleet.leave("web-1", 1, false, at(1s));
+  claim(one.fleet, hello_of("web-1"), 2, 20s);
+  one.fleet.leave("web-1", 2, false, at(21s));
+  EXPECT_FALSE(look(one.fleet, 21s));
+  EXPECT_FALSE(look(one.fleet, 1h));
+}
+
 TEST(FleetGoodbye, FreesTheName) {
   OneAgent one;
   one.fleet.leave("web-1", 1, false, at(1s));
