@@ -16,7 +16,7 @@ struct CodePoint {
 /// The first character of `text`, which is not empty.  None when it is ill-formed: cut short,
 /// overlong, a surrogate, or beyond U+10FFFF.  Threads: pure.
 [[nodiscard]] inline std::optional<CodePoint> first_code_point(std::string_view text) {
-  constexpr std::array<char32_t, 5> smallest_of_length{0, 0, 0x80, 0x800, 0x10000};
+  constexpr std::array<char32_t, 5> kSmallestOfLength{0, 0, 0x80, 0x800, 0x10000};
   const auto byte = [&text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
 
   const unsigned lead = byte(0);
@@ -31,7 +31,7 @@ struct CodePoint {
     value = (value << 6) | (byte(i) & 0x3F);
   }
   const bool is_surrogate = value >= 0xD800 && value <= 0xDFFF;
-  if (value < smallest_of_length[bytes] || value > 0x10FFFF || is_surrogate) return std::nullopt;
+  if (value < kSmallestOfLength[bytes] || value > 0x10FFFF || is_surrogate) return std::nullopt;
   return CodePoint{value, bytes};
 }
 

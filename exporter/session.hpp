@@ -20,10 +20,11 @@ struct SessionLimits {
   std::chrono::milliseconds min_idle_timeout = std::chrono::seconds(15);
   std::chrono::milliseconds max_idle_timeout = std::chrono::hours(1);
   std::chrono::milliseconds linger =
-      std::chrono::seconds(2);                  ///< for the peer to read our last line
-  std::size_t max_drained_bytes = 1024 * 1024;  ///< read and dropped meanwhile
-  std::size_t max_unsent_bytes = 16 * 1024;  ///< more: the peer does not read, so we do not either
-  double max_sample_rate = 10;               ///< lines a second, sustained
+      std::chrono::seconds(2);                               ///< for the peer to read our last line
+  std::size_t max_drained_bytes = std::size_t{1024} * 1024;  ///< read and dropped meanwhile
+  std::size_t max_unsent_bytes =
+      std::size_t{16} * 1024;   ///< more: the peer does not read, so we do not either
+  double max_sample_rate = 10;  ///< lines a second, sustained
 };
 
 /// What all sessions share.  Ownership: the listener's; outlives every session.  Threads: the
