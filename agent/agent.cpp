@@ -117,7 +117,7 @@ asio::awaitable<void> Agent::tick_for_ever() {
 /// where a restarted agent goes on from.
 void Agent::push() {
   CpuSample sample = sampler_.sample(uptime_now(), sends_cores());
-  if (!groups_.has(MetricGroup::agent)) sample.self.reset();
+  if (!groups_.has(MetricGroup::agent)) sample.slow.self.reset();
   link_.offer(std::move(sample));
 }
 

@@ -36,7 +36,7 @@ class Agent {
   Sampler sampler_;
   ExporterLink link_;
   asio::steady_timer clock_;
-  MetricGroups groups_ = MetricGroups::all();
+  MetricGroups groups_ = MetricGroups::usual();
   bool was_welcomed_ = false;
   bool stopping_ = false;
 };

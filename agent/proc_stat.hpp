@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -26,5 +28,22 @@ struct ProcStat {
 /// Lifetime: keeps nothing of `text`.  Threads: pure.
 [[nodiscard]] Result<ProcStat, DiscardReason> parse_proc_stat(std::string_view text,
                                                               ProcStat recycled = {});
+
+/// What stands behind the CPU lines of /proc/stat.  Counters are since boot; absent: no such line.
+struct StatCounters {
+  std::optional<std::uint64_t> interrupts;        ///< the first number of `intr`
+  std::optional<std::uint64_t> context_switches;  ///< `ctxt`
+  std::optional<std::uint64_t> boot_time_s;       ///< `btime`, Unix time
+  std::optional<std::uint64_t> forks;             ///< `processes`
+  std::optional<std::uint64_t> running;           ///< `procs_running`
+  std::optional<std::uint64_t> blocked;           ///< `procs_blocked`
+
+  bool operator==(const StatCounters&) const = default;
+};
+
+/// Reads the lines behind the CPU lines.  A line that is cut off by the end of the text, or whose
+/// first number is none, is absent; the rest is read all the same.
+/// Cost: one pass; `intr` may be megabytes long.  Lifetime: keeps nothing of `text`.  Threads: pure.
+[[nodiscard]] StatCounters parse_stat_counters(std::string_view text);
 
 }  // namespace cpu_monitor::agent

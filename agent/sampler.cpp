@@ -87,7 +87,7 @@ CpuSample Sampler::sample(std::chrono::milliseconds uptime, bool with_cores) con
   }
   sample.time = unix_time_now();
   sample.uptime = uptime;
-  sample.self = process_cost();
+  sample.slow.self = process_cost();
   const DiscardCounts discarded = discards();
   if (discarded.any() || !is_reading_good_) sample.discarded = discarded;
   return sample;

@@ -1,10 +1,12 @@
 #include "common/messages.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "common/facts_json.hpp"
 #include "common/sample_json.hpp"
 #include "common/utf8.hpp"
 
@@ -35,6 +37,18 @@ bool is_showable_within(std::size_t max_bytes, std::string_view text) {
   return true;
 }
 
+struct KernelText {
+  const char* key;
+  std::string KernelName::*text;
+};
+
+constexpr std::array kKernelTexts{KernelText{"sysname", &KernelName::sysname},
+                                  KernelText{"release", &KernelName::release},
+                                  KernelText{"version", &KernelName::version},
+                                  KernelText{"machine", &KernelName::machine},
+                                  KernelText{"nodename", &KernelName::nodename},
+                                  KernelText{"domainname", &KernelName::domainname}};
+
 // ---- encoding
 
 std::string dump(const OrderedJson& object) {
@@ -51,6 +65,12 @@ void set_if_known(OrderedJson& object, const char* key, const std::optional<T>& 
 void set_if_known(OrderedJson& object, const char* key,
                   const std::optional<std::chrono::milliseconds>& value) {
   if (value) object[key] = value->count();
+}
+
+OrderedJson to_json(const KernelName& name) {
+  OrderedJson object;
+  for (const auto& [key, text] : kKernelTexts) object[key] = name.*text;
+  return object;
 }
 
 OrderedJson names_of(const MetricGroups& groups) {
@@ -173,10 +193,33 @@ std::map<std::string, std::string> read_labels(FieldReader& fields) {
   return labels;
 }
 
+bool read_showable(const Json& object, const char* key, std::string& text) {
+  const auto field = object.find(key);
+  if (field == object.end() || !field->is_string()) return false;
+  text = field->get<std::string>();
+  return is_showable_text(text);
+}
+
+std::optional<KernelName> read_host(FieldReader& fields) {
+  const Json* field = fields.find("host");
+  if (field == nullptr) return std::nullopt;
+  KernelName name;
+  const auto is_there = [&](const KernelText& entry) {
+    return read_showable(*field, entry.key, name.*entry.text);
+  };
+  if (field->is_object() && std::all_of(kKernelTexts.begin(), kKernelTexts.end(), is_there)) {
+    return name;
+  }
+  fields.reject("host",
+                "an object of sysname, release, version, machine, nodename and domainname, texts "
+                "of at most 128 bytes without control characters");
+  return std::nullopt;
+}
+
 /// An exporter that names no groups wants what there is.
 MetricGroups read_groups(FieldReader& fields) {
   const Json* field = fields.find("groups");
-  if (field == nullptr) return MetricGroups::all();
+  if (field == nullptr) return MetricGroups::usual();
   MetricGroups groups;
   const auto is_string = [](const Json& name) { return name.is_string(); };
   if (!field->is_array() || !std::all_of(field->begin(), field->end(), is_string)) {
@@ -215,6 +258,8 @@ Decoded<AgentMessage> decode_hello(const Json& object) {
   hello.sample_interval =
       fields.optional_milliseconds("sample_interval_ms", kMinSampleInterval, kMaxSampleInterval);
   hello.labels = read_labels(fields);
+  hello.host = read_host(fields);
+  hello.proc_filesystem = fields.optional_text("proc_filesystem");
   return conclude<AgentMessage>(fields, std::move(hello));
 }
 
@@ -232,6 +277,9 @@ Decoded<ExporterMessage> decode_welcome(const Json& object, ScannedLine scanned)
       fields.optional_milliseconds("idle_timeout_ms", std::chrono::milliseconds(0), kMaxIdleTimeout)
           .value_or(std::chrono::milliseconds(0));
   welcome.groups = read_groups(fields);
+  welcome.peak_window =
+      fields.optional_milliseconds("peak_window_ms", kMinPeakWindow, kMaxPeakWindow)
+          .value_or(kDefaultPeakWindow);
   welcome.resume = std::move(scanned.resume);
   return conclude<ExporterMessage>(fields, std::move(welcome));
 }
@@ -271,6 +319,12 @@ Decoded<AgentMessage> to_sample(ScannedLine scanned) {
   return AgentMessage(std::move(scanned.sample));
 }
 
+Decoded<AgentMessage> decode_facts(std::string_view line) {
+  Decoded<CpuFacts> facts = parse_facts(line);
+  if (!facts) return facts.error();
+  return AgentMessage(*std::move(facts));
+}
+
 Error<RefusalCode> no_type() {
   return {RefusalCode::bad_field, "type must be a string, the kind of the message"};
 }
@@ -290,6 +344,8 @@ std::string encode(const Hello& hello) {
   object["push_interval_ms"] = hello.push_interval.count();
   set_if_known(object, "sample_interval_ms", hello.sample_interval);
   if (!hello.labels.empty()) object["labels"] = hello.labels;
+  if (hello.host) object["host"] = to_json(*hello.host);
+  set_if_known(object, "proc_filesystem", hello.proc_filesystem);
   return to_line(object);
 }
 
@@ -300,7 +356,8 @@ std::string encode(const Welcome& welcome) {
                            {"max_line_bytes", welcome.max_line_bytes},
                            {"max_cpus", welcome.max_cpus},
                            {"idle_timeout_ms", welcome.idle_timeout.count()},
-                           {"groups", names_of(welcome.groups)}};
+                           {"groups", names_of(welcome.groups)},
+                           {"peak_window_ms", welcome.peak_window.count()}};
   if (!welcome.resume) return to_line(object);
 
   std::string line = dump(object);
@@ -327,6 +384,13 @@ std::string encode(const Goodbye& goodbye) {
   return to_line(object);
 }
 
+std::string encode(const CpuFacts& facts) {
+  std::string line;
+  append_facts(line, facts);
+  line += '\n';
+  return line;
+}
+
 std::string encode(const CpuSample& sample) {
   std::string line;
   append_sample(line, sample);
@@ -340,6 +404,7 @@ Decoded<AgentMessage> decode_agent_message(std::string_view line) {
   if (!scanned->type) return no_type();
   const std::string& type = *scanned->type;
   if (type == "sample") return to_sample(*std::move(scanned));
+  if (type == "facts") return decode_facts(line);
   if (type == "hello") return decode_hello(parse(line));
   if (type == "goodbye") return decode_goodbye<AgentMessage>(parse(line));
   return AgentMessage(UnknownMessage{});

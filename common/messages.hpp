@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "common/cpu_facts.hpp"
 #include "common/cpu_sample.hpp"
 #include "common/metric_group.hpp"
 #include "common/name_table.hpp"
@@ -29,8 +30,12 @@ inline constexpr std::size_t kMaxTextBytes = 128;  ///< of every string of a pee
 inline constexpr std::size_t kMaxRefusalMessageBytes = 512;
 inline constexpr std::size_t kMaxLabels = 16;
 inline constexpr std::size_t kMaxLabelNameBytes = 32;
-inline constexpr std::uint32_t kMaxCpus = 1024;    ///< CPUs of one machine
-inline constexpr std::uint32_t kMaxCpuId = 65535;  ///< the kernel's CPU number
+inline constexpr std::uint32_t kMaxCpus = 1024;               ///< CPUs of one machine
+inline constexpr std::uint32_t kMaxCpuId = 65535;             ///< the kernel's CPU number
+inline constexpr std::uint32_t kMaxTopologyId = 0x7FFF'FFFF;  ///< of a package or core
+inline constexpr std::size_t kMaxThermalZones = 256;
+inline constexpr std::int64_t kMaxMillicelsius = 1'000'000;  ///< above and below 0
+inline constexpr std::size_t kMaxGovernors = 32;             ///< that one CPU may choose from
 
 inline constexpr std::chrono::milliseconds kMinPushInterval{100};
 inline constexpr std::chrono::milliseconds kMaxPushInterval = std::chrono::minutes(20);
@@ -38,6 +43,10 @@ inline constexpr std::chrono::milliseconds kDefaultPushInterval =
     std::chrono::seconds(10);  ///< of a hello without one
 inline constexpr std::chrono::milliseconds kMinSampleInterval{10};
 inline constexpr std::chrono::milliseconds kMaxSampleInterval = std::chrono::seconds(10);
+inline constexpr std::chrono::milliseconds kMinPeakWindow = std::chrono::seconds(1);
+inline constexpr std::chrono::milliseconds kMaxPeakWindow = std::chrono::hours(1);
+inline constexpr std::chrono::milliseconds kDefaultPeakWindow =
+    std::chrono::minutes(2);                                  ///< of a welcome without one
 inline constexpr std::uint32_t kDefaultTicksPerSecond = 100;  ///< of a hello without one
 
 /// Why the exporter ends a connection.  The name is the `code` on the wire and the `reason` label
@@ -62,6 +71,18 @@ inline constexpr NameTable<RefusalCode, 10> kRefusalCodeNames{
 template <class T>
 using Decoded = Result<T, RefusalCode>;
 
+/// What uname(2) says of the kernel an agent runs on.
+struct KernelName {
+  std::string sysname;
+  std::string release;
+  std::string version;
+  std::string machine;
+  std::string nodename;
+  std::string domainname;
+
+  bool operator==(const KernelName&) const = default;
+};
+
 /// What an agent says first.
 struct Hello {
   std::string endpoint;                ///< the machine's name; see is_valid_endpoint
@@ -72,6 +93,10 @@ struct Hello {
   std::chrono::milliseconds push_interval = kDefaultPushInterval;
   std::optional<std::chrono::milliseconds> sample_interval;
   std::map<std::string, std::string> labels;
+  std::optional<KernelName> host;
+  /// The type of the file system that the agent's /proc/stat lies on: "proc", or "fuse.lxcfs" in a
+  /// container that is shown its own share.
+  std::optional<std::string> proc_filesystem;
 
   bool operator==(const Hello&) const = default;
 };
@@ -90,7 +115,8 @@ struct Welcome {
   std::uint32_t max_cpus = kMaxCpus;
   std::chrono::milliseconds idle_timeout{};
   MetricGroups groups;  ///< what the exporter collects; an agent reads and sends no other.  Unknown
-                        ///< names are dropped; a welcome without the field means all.
+                        ///< names are dropped; a welcome without the field means the usual ones.
+  std::chrono::milliseconds peak_window = kDefaultPeakWindow;  ///< of the burst peaks
   std::optional<Resume> resume;
 
   bool operator==(const Welcome&) const = default;
@@ -125,7 +151,7 @@ struct UnknownMessage {
 };
 
 using AgentMessage =
-    std::variant<Hello, CpuSample, Goodbye, UnknownMessage>;  ///< agent -> exporter
+    std::variant<Hello, CpuFacts, CpuSample, Goodbye, UnknownMessage>;  ///< agent -> exporter
 using ExporterMessage =
     std::variant<Welcome, Ack, Refusal, Goodbye, UnknownMessage>;  ///< exporter -> agent
 
@@ -135,6 +161,7 @@ using ExporterMessage =
 [[nodiscard]] std::string encode(const Ack& ack);
 [[nodiscard]] std::string encode(const Refusal& refusal);
 [[nodiscard]] std::string encode(const Goodbye& goodbye);
+[[nodiscard]] std::string encode(const CpuFacts& facts);
 [[nodiscard]] std::string encode(const CpuSample& sample);
 
 /// Decode one line, without its '\n'.  Keeps nothing of `line`.

@@ -10,10 +10,10 @@ namespace cpu_monitor {
 
 /// Families of metrics that are collected and shown together (`--web.collect`, `?collect[]=`,
 /// `groups` of a welcome).
-enum class MetricGroup : std::uint8_t { percent, cpu, load, agent, exporter };
+enum class MetricGroup : std::uint8_t { percent, cpu, load, burst, detail, agent, exporter };
 
-inline constexpr NameTable<MetricGroup, 5> kMetricGroupNames{
-    {"percent", "cpu", "load", "agent", "exporter"}};
+inline constexpr NameTable<MetricGroup, 7> kMetricGroupNames{
+    {"percent", "cpu", "load", "burst", "detail", "agent", "exporter"}};
 
 /// A set of groups.  Plain value.
 class MetricGroups {
@@ -21,6 +21,13 @@ class MetricGroups {
   static MetricGroups all() {
     MetricGroups groups;
     groups.bits_.set();
+    return groups;
+  }
+
+  /// What is collected unless somebody asks for something else: all but `detail`.
+  static MetricGroups usual() {
+    MetricGroups groups = all();
+    groups.bits_.reset(static_cast<std::size_t>(MetricGroup::detail));
     return groups;
   }
 

@@ -129,6 +129,13 @@ void AgentSession::handle(const Hello& hello) {
                                 {"agent_version", hello.agent_version.value_or("")}});
 }
 
+void AgentSession::handle(CpuFacts facts) {
+  if (endpoint_.empty()) {
+    return refuse(RefusalCode::bad_field, "facts before the hello; say hello first");
+  }
+  if (!context_.fleet.learn(endpoint_, connection_.id, std::move(facts))) close();
+}
+
 void AgentSession::handle(CpuSample sample) {
   if (endpoint_.empty()) {
     return refuse(RefusalCode::bad_field, "a sample before the hello; say hello first");

@@ -46,6 +46,7 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   void drop(std::size_t bytes);
   bool handle_line(std::string_view line);
   void handle(const Hello& hello);
+  void handle(CpuFacts facts);
   void handle(CpuSample sample);
   void handle(const Goodbye& goodbye);
   void handle(const UnknownMessage&);

@@ -213,13 +213,13 @@ std::optional<milliseconds> clock_skew(const AgentView& agent) { return agent.cl
 std::optional<std::uint64_t> connects(const AgentView& agent) { return agent.connects; }
 
 std::optional<double> process_cpu_seconds(const AgentView& agent) {
-  if (!agent.sample || !agent.sample->self) return std::nullopt;
-  return agent.sample->self->cpu_seconds;
+  if (!agent.sample || !agent.sample->slow.self) return std::nullopt;
+  return agent.sample->slow.self->cpu_seconds;
 }
 
 std::optional<std::uint64_t> process_resident_bytes(const AgentView& agent) {
-  if (!agent.sample || !agent.sample->self) return std::nullopt;
-  return agent.sample->self->resident_bytes;
+  if (!agent.sample || !agent.sample->slow.self) return std::nullopt;
+  return agent.sample->slow.self->resident_bytes;
 }
 
 void render_agent_group(const Rows& rows, std::string& page) {

@@ -16,6 +16,8 @@ std::shared_ptr<const AgentIdentity> identity_of(const Hello& hello) {
   identity->version = hello.agent_version.value_or("");
   identity->labels = hello.labels;
   identity->ticks_per_second = hello.ticks_per_second;
+  identity->host = hello.host;
+  identity->proc_filesystem = hello.proc_filesystem.value_or("");
   return identity;
 }
 
@@ -89,7 +91,8 @@ Result<Fleet::Claim, RefusalCode> Fleet::claim(const Hello& hello, ConnectionId 
 
 Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection, CpuSample sample,
                             const Moment& now) {
-  auto newest = std::make_shared<const CpuSample>(std::move(sample));
+  auto merged = std::make_shared<CpuSample>(std::move(sample));
+  std::shared_ptr<const CpuSample> newest = merged;
   const std::lock_guard lock(mutex_);
   Record* const record = find_held(endpoint, connection);
   if (record == nullptr) return Applied::not_holder;
@@ -103,8 +106,18 @@ Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection, 
         *newest->time - std::chrono::floor<milliseconds>(now.system.time_since_epoch());
   }
   update_resume(record->resume, *newest);
+  if (record->sample) merged->slow.inherit(record->sample->slow);
   record->sample.swap(newest);  // the old one is freed when the lock is gone
   return Applied::applied;
+}
+
+bool Fleet::learn(std::string_view endpoint, ConnectionId connection, CpuFacts facts) {
+  auto newest = std::make_shared<const CpuFacts>(std::move(facts));
+  const std::lock_guard lock(mutex_);
+  Record* const record = find_held(endpoint, connection);
+  if (record == nullptr) return false;
+  record->facts.swap(newest);  // the old ones are freed when the lock is gone
+  return true;
 }
 
 void Fleet::release(std::string_view endpoint, ConnectionId connection) {
@@ -197,6 +210,7 @@ AgentView Fleet::view_of(const Record& record, const Moment& now) const {
   view.connects = record.connects;
   if (view.state == AgentState::gone) return view;
   view.sample = record.sample;
+  view.facts = record.facts;
   view.clock_skew = record.clock_skew;
   return view;
 }
@@ -268,7 +282,10 @@ void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connectio
   }
   if (!is_same_unit) record.sample.reset();  // its ticks would be read as something they are not
   if (!is_same_unit || !are_same(record.boot_id, hello.boot_id)) record.resume.reset();
-  if (!are_same(record.session, hello.session)) record.last_sequence = 0;
+  if (!are_same(record.session, hello.session)) {
+    record.last_sequence = 0;
+    record.facts.reset();
+  }
 
   record.identity = identity_of(hello);
   record.session = hello.session;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/cpu_facts.hpp"
 #include "common/cpu_sample.hpp"
 #include "common/messages.hpp"
 #include "common/name_table.hpp"
@@ -41,6 +42,8 @@ struct AgentIdentity {
   std::string version;  ///< empty when unknown
   std::map<std::string, std::string> labels;
   std::uint32_t ticks_per_second = kDefaultTicksPerSecond;
+  std::optional<KernelName> host;
+  std::string proc_filesystem;  ///< empty when unknown
 };
 
 /// One agent as a scrape shows it.
@@ -49,6 +52,7 @@ struct AgentView {
   AgentState state = AgentState::silent;
   std::shared_ptr<const CpuSample>
       sample;  ///< the newest; null when there was none or the agent is gone
+  std::shared_ptr<const CpuFacts> facts;  ///< null when there were none or the agent is gone
   /// The exporter's clock.  Still known of a machine that is gone: how long ago is what people ask.
   std::optional<std::chrono::system_clock::time_point> last_sample;
   std::optional<std::chrono::milliseconds>
@@ -117,9 +121,14 @@ class Fleet {
   [[nodiscard]] Result<Claim, RefusalCode> claim(const Hello& hello, ConnectionId connection,
                                                  const Moment& now);
 
-  /// A sample from the holder.  It replaces the last one whole.
+  /// A sample from the holder.  It replaces the last one, from which it inherits the slow readings
+  /// it does not have itself.
   [[nodiscard]] Applied apply(std::string_view endpoint, ConnectionId connection, CpuSample sample,
                               const Moment& now);
+
+  /// What the holder says of its CPUs, until the next such word or another process holds the name.
+  /// Returns false, and does nothing, when `connection` is not the holder.
+  [[nodiscard]] bool learn(std::string_view endpoint, ConnectionId connection, CpuFacts facts);
 
   /// The connection ended without a goodbye: the name is free, the agent is silent in its time.  A
   /// name that never sent a sample is forgotten.
@@ -175,6 +184,7 @@ class Fleet {
     SteadyTime last_heard;   ///< the last sample, or the first hello
     SteadyTime alive_until;  ///< when the silence since last_heard becomes too long
     std::shared_ptr<const CpuSample> sample;
+    std::shared_ptr<const CpuFacts> facts;
     std::optional<std::chrono::system_clock::time_point> last_sample;  ///< none: there was none yet
     std::optional<std::chrono::milliseconds> clock_skew;
     std::uint64_t last_sequence = 0;

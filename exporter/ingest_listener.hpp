@@ -33,7 +33,7 @@ class IngestListener {
     std::size_t max_legacy_connections = 64;
     std::size_t max_connections =
         10'512;  ///< agents, and newcomers that have not said who they are
-    MetricGroups groups = MetricGroups::all();
+    MetricGroups groups = MetricGroups::usual();
     SessionLimits limits;
   };
 

@@ -23,7 +23,7 @@ struct ExporterOptions {
   std::chrono::milliseconds forget_after = std::chrono::hours(24);
   std::vector<HostPort> web_addresses{{"127.0.0.1", 8000}};
   std::string telemetry_path = "/metrics";
-  MetricGroups collect = MetricGroups::all();
+  MetricGroups collect = MetricGroups::usual();
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;
 };

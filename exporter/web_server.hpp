@@ -26,7 +26,7 @@ class WebServer {
   struct Settings {
     std::vector<HostPort> addresses;  ///< loopback IPv4
     std::string telemetry_path = "/metrics";
-    MetricGroups collected = MetricGroups::all();
+    MetricGroups collected = MetricGroups::usual();
   };
 
   /// Serves at once.  Throws std::runtime_error that names the address and the flag to change.

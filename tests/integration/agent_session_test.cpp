@@ -45,7 +45,7 @@ TEST(AgentSession, TheSmallestClientIsAHelloOfThreeFieldsAndAPercentage) {
   EXPECT_EQ(welcome.max_line_bytes, kMaxLineBytes);
   EXPECT_EQ(welcome.max_cpus, kMaxCpus);
   EXPECT_EQ(welcome.idle_timeout, std::chrono::seconds(30));
-  EXPECT_EQ(welcome.groups, MetricGroups::all());
+  EXPECT_EQ(welcome.groups, MetricGroups::usual());
   EXPECT_FALSE(welcome.resume);
   EXPECT_EQ(read_message<Ack>(client).sequence, 1U);
   EXPECT_EQ(percent_of(exporter, "tiny"), "14.6");
@@ -115,7 +115,7 @@ TEST(AgentSession, UnknownFieldsAndMessagesAreIgnored) {
   TcpClient client = exporter.connect();
   ASSERT_TRUE(client.send(hello_line("future", R"(,"colour":"blue","nested":{"a":[1]})")));
   read_message<Welcome>(client);
-  ASSERT_TRUE(client.send("{\"type\":\"facts\",\"cpus\":[]}\n" + sample_line(1)));
+  ASSERT_TRUE(client.send("{\"type\":\"news\",\"cpus\":[]}\n" + sample_line(1)));
   EXPECT_EQ(read_message<Ack>(client).sequence, 1U);
   EXPECT_EQ(exporter.value(R"(cpu_monitor_exporter_samples_rejected_total{reason="unknown_type"})"),
             "1");

@@ -49,7 +49,7 @@ TEST(ExporterOptions, HaveTheDocumentedDefaults) {
   EXPECT_EQ(options.forget_after, 24h);
   EXPECT_EQ(options.web_addresses, (std::vector<HostPort>{{"127.0.0.1", 8000}}));
   EXPECT_EQ(options.telemetry_path, "/metrics");
-  EXPECT_EQ(options.collect, MetricGroups::all());
+  EXPECT_EQ(options.collect, MetricGroups::usual());
   EXPECT_EQ(options.log_level, log::Level::info);
   EXPECT_EQ(options.log_format, log::Format::logfmt);
 }

@@ -100,7 +100,7 @@ FleetSnapshot golden_fleet() {
   sample.discarded.emplace();
   sample.discarded->add(DiscardReason::wrapped, 3);
   sample.discarded->add(DiscardReason::torn);
-  sample.self = ProcessCost{1.25, 3'500'000};
+  sample.slow.self = ProcessCost{1.25, 3'500'000};
   AgentView alive;
   alive.identity = identity;
   alive.state = AgentState::alive;
@@ -517,7 +517,7 @@ TEST(ExpositionDiscards, KeepAll64Bits) {
 
 TEST(ExpositionProcess, ShowsTheShortestExactNumber) {
   CpuSample sample;
-  sample.self = ProcessCost{0.1, UINT64_MAX};
+  sample.slow.self = ProcessCost{0.1, UINT64_MAX};
   const std::string page = render(agent_with(sample));
   EXPECT_EQ(lines(page, "cpu_monitor_agent_process_cpu_seconds_total{"),
             Lines{R"(cpu_monitor_agent_process_cpu_seconds_total{endpoint="web-1"} 0.1)"});

@@ -81,6 +81,18 @@ std::string welcome_with(const std::string& fields) {
 
 std::string name_of_bytes(std::size_t bytes) { return '"' + std::string(bytes, 'n') + '"'; }
 
+std::string hello_with_host(const std::string& host) { return hello_with(R"("host":)" + host); }
+
+/// A good host, but for `key`, which is `value`, or absent when that is empty.
+std::string host_of(const std::string& key, const std::string& value) {
+  std::string host;
+  for (const char* other : {"sysname", "release", "version", "machine", "nodename", "domainname"}) {
+    if (other != key) host += std::string("\"") + other + R"(":"x",)";
+  }
+  if (value.empty()) return '{' + host + R"("also":1})";
+  return '{' + host + '"' + key + "\":" + value + '}';
+}
+
 struct GoodLine {
   const char* name;
   std::string line;
@@ -283,7 +295,8 @@ TEST_P(UnknownType, IsUnknownFromAnExporter) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, UnknownType,
-    testing::Values(GoodLine{"Facts", R"({"type":"facts","cpus":[{"model":"x"}]})"},
+    testing::Values(GoodLine{"Request", R"({"type":"request","last_ms":5})"},
+                    GoodLine{"WithBadFacts", R"({"type":"x","cpus":5,"online":[-1]})"},
                     GoodLine{"Empty", R"({"type":""})"},
                     GoodLine{"InCapitals", R"({"type":"SAMPLE"})"},
                     GoodLine{"Prefix", R"({"type":"sampl"})"},
@@ -302,7 +315,7 @@ TEST(Messages, AgentsDoNotSpeakLikeExporters) {
 }
 
 TEST(Messages, ExportersDoNotSpeakLikeAgents) {
-  for (const char* type : {"hello", "sample"}) {
+  for (const char* type : {"hello", "facts", "sample"}) {
     const auto decoded = decode_exporter_message(std::string(R"({"type":")") + type + "\"}");
     ASSERT_TRUE(decoded) << type;
     EXPECT_TRUE(std::holds_alternative<UnknownMessage>(*decoded)) << type;
@@ -508,9 +521,9 @@ INSTANTIATE_TEST_SUITE_P(
                  sample_with(R"("self":{"cpu_seconds":3,"resident_bytes":0})")},
         GoodLine{"TypeLast", R"({"sequence":1,"percent":14.6,"type":"sample"})"},
         GoodLine{"EscapedKey", R"({"type":"sample","sequence":1,"\u0070ercent":14.6})"},
-        GoodLine{
-            "UnknownFields",
-            sample_with(R"("load":[0.5,null,-1],"burst":{"peak":-1.5,"cpu":"x"},"note":"\u0000")")},
+        GoodLine{"UnknownFields",
+                 sample_with(
+                     R"("fans":[0.5,null,-1],"voltage":{"peak":-1.5,"cpu":"x"},"note":"\u0000")")},
         GoodLine{"UnknownFieldsInside",
                  sample_with(R"("cpu":{"note":{"total":5},"total":[1,2,3,4]},)"
                              R"("self":{"cpu_seconds":1,"resident_bytes":1,"threads":"x"})")}),
@@ -639,7 +652,36 @@ INSTANTIATE_TEST_SUITE_P(
         bad_field("SampleTooShort", hello_with(R"("sample_interval_ms":9)"), "from 10 to 10000"),
         bad_field("SampleTooLong", hello_with(R"("sample_interval_ms":10001)"),
                   "sample_interval_ms"),
+        bad_field("ProcFilesystemNull", hello_with(R"("proc_filesystem":null)"), "proc_filesystem"),
+        bad_field("ProcFilesystemNumber", hello_with(R"("proc_filesystem":5)"), "proc_filesystem"),
+        bad_field("ProcFilesystemTooLong", hello_with(R"("proc_filesystem":)" + name_of_bytes(129)),
+                  "128"),
+        bad_field("ProcFilesystemWithControl", hello_with(R"("proc_filesystem":"zebra\u0007")"),
+                  "proc_filesystem"),
         bad_field("Overflow", hello_with(R"("boot_time_s":1e999)"), "too large")),
+    name_of_case<BadLine>);
+
+INSTANTIATE_TEST_SUITE_P(
+    Host, BadHello,
+    testing::Values(
+        bad_field("Null", hello_with_host("null"), "host"),
+        bad_field("Text", hello_with_host(R"("zebra")"), "host"),
+        bad_field("Array", hello_with_host(R"(["zebra"])"), "host"),
+        bad_field("Empty", hello_with_host("{}"), "sysname, release"),
+        bad_field("NoSysname", hello_with_host(host_of("sysname", "")), "sysname"),
+        bad_field("NoRelease", hello_with_host(host_of("release", "")), "release"),
+        bad_field("NoVersion", hello_with_host(host_of("version", "")), "version"),
+        bad_field("NoMachine", hello_with_host(host_of("machine", "")), "machine"),
+        bad_field("NoNodename", hello_with_host(host_of("nodename", "")), "nodename"),
+        bad_field("NoDomainname", hello_with_host(host_of("domainname", "")), "domainname"),
+        bad_field("NullInside", hello_with_host(host_of("domainname", "null")), "host"),
+        bad_field("NumberInside", hello_with_host(host_of("release", "6.1")), "host"),
+        bad_field("ObjectInside", hello_with_host(host_of("version", "{}")), "host"),
+        bad_field("OneByteOverTheLimit", hello_with_host(host_of("version", name_of_bytes(129))),
+                  "128"),
+        bad_field("ControlCharacter", hello_with_host(host_of("nodename", R"("zebra\n")")),
+                  "control"),
+        bad_field("C1", hello_with_host(host_of("machine", R"("zebra\u009b")")), "control")),
     name_of_case<BadLine>);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -692,7 +734,12 @@ INSTANTIATE_TEST_SUITE_P(
         GoodLine{"LongestLabel",
                  hello_with(R"("labels":{)" + name_of_bytes(32) + ':' + name_of_bytes(128) + '}')},
         GoodLine{"UnknownFields",
-                 hello_with(R"("token":5,"host":{"sysname":null},"boot_time_s":"x")")},
+                 hello_with(R"("token":5,"kernel":{"sysname":null},"boot_time_s":"x")")},
+        GoodLine{"FieldsOfFacts", hello_with(R"("models":5,"cpus":null,"online":[-1])")},
+        GoodLine{"LongestHost", hello_with_host(host_of("sysname", name_of_bytes(128)))},
+        GoodLine{"EmptyTextsOfAHost", hello_with_host(host_of("domainname", R"("")"))},
+        GoodLine{"UnknownFieldOfAHost", hello_with_host(host_of("zebra", "5"))},
+        GoodLine{"LongestProcFilesystem", hello_with(R"("proc_filesystem":)" + name_of_bytes(128))},
         GoodLine{"FieldsOfASample", hello_with(R"("sequence":-1,"percent":"x","cpu":null)")}),
     name_of_case<GoodLine>);
 
@@ -714,6 +761,8 @@ Hello full_hello() {
   hello.push_interval = milliseconds(1500);
   hello.sample_interval = milliseconds(50);
   hello.labels = {{"rack", "r1"}, {"site", ""}, {"_x", "\xC3\xA9"}};
+  hello.host = KernelName{"Linux", "6.1.0", "#1 SMP \"x\"", "x86_64", "web-1", "lan"};
+  hello.proc_filesystem = "fuse.lxcfs";
   return hello;
 }
 
@@ -732,6 +781,36 @@ TEST(HelloMessage, IsWrittenForTheEye) {
             R"({"type":"hello","protocol":1,"endpoint":"web-1","ticks_per_second":100,)"
             R"("push_interval_ms":1000})"
             "\n");
+}
+
+TEST(HelloMessage, WritesTheHostForTheEye) {
+  Hello hello;
+  hello.endpoint = "a";
+  hello.host = full_hello().host;
+  hello.host->version = "v";
+  hello.proc_filesystem = "proc";
+  EXPECT_EQ(encode(hello),
+            R"({"type":"hello","protocol":1,"endpoint":"a","ticks_per_second":100,)"
+            R"("push_interval_ms":10000,"host":{"sysname":"Linux","release":"6.1.0","version":"v",)"
+            R"("machine":"x86_64","nodename":"web-1","domainname":"lan"},)"
+            R"("proc_filesystem":"proc"})"
+            "\n");
+}
+
+TEST(HelloMessage, FitsItsLineWhenTheKernelsTextsAreLongest) {
+  const std::string longest_of_uname(64, 'u');
+  Hello hello = full_hello();
+  hello.endpoint = std::string(128, 'e');
+  hello.session = std::string(32, 's');
+  hello.host = KernelName{longest_of_uname, longest_of_uname, longest_of_uname,
+                          longest_of_uname, longest_of_uname, longest_of_uname};
+  hello.labels.clear();
+  for (char last = 'a'; hello.labels.size() < kMaxLabels; ++last) {
+    hello.labels[std::string(kMaxLabelNameBytes - 1, 'l') + last] = std::string(kMaxTextBytes, 'v');
+  }
+  const std::string line = without_newline(encode(hello));
+  EXPECT_LE(line.size(), kMaxLineBytesBeforeWelcome);
+  EXPECT_EQ(decode_hello(line), hello);
 }
 
 TEST(HelloMessage, ReplacesInvalidUtf8) {
@@ -790,6 +869,15 @@ INSTANTIATE_TEST_SUITE_P(
         bad_field("CpusTwoTo32", welcome_with(R"("max_cpus":4294967296)"), "max_cpus"),
         bad_field("IdleNegative", welcome_with(R"("idle_timeout_ms":-1)"), "idle_timeout_ms"),
         bad_field("IdleOverADay", welcome_with(R"("idle_timeout_ms":86400001)"), "86400000"),
+        bad_field("PeakWindowTooShort", welcome_with(R"("peak_window_ms":999)"),
+                  "from 1000 to 3600000"),
+        bad_field("PeakWindowTooLong", welcome_with(R"("peak_window_ms":3600001)"),
+                  "peak_window_ms"),
+        bad_field("PeakWindowNegative", welcome_with(R"("peak_window_ms":-1000)"),
+                  "peak_window_ms"),
+        bad_field("PeakWindowFloat", welcome_with(R"("peak_window_ms":1000.0)"), "peak_window_ms"),
+        bad_field("PeakWindowNull", welcome_with(R"("peak_window_ms":null)"), "peak_window_ms"),
+        bad_field("PeakWindowText", welcome_with(R"("peak_window_ms":"zebra")"), "peak_window_ms"),
         bad_field("GroupsNull", welcome_with(R"("groups":null)"), "groups"),
         bad_field("GroupsObject", welcome_with(R"("groups":{"zebra":1})"), "groups"),
         bad_field("GroupNumber", welcome_with(R"("groups":["cpu",5])"), "groups")),
@@ -881,6 +969,7 @@ Welcome full_welcome() {
   welcome.idle_timeout = milliseconds(15000);
   welcome.groups.add(MetricGroup::percent);
   welcome.groups.add(MetricGroup::agent);
+  welcome.peak_window = milliseconds(90000);
   CpuTimes times;
   times.ticks = {1, 2, 3, 4, 5, 6, 7, 8, 9, kLargest};
   times.fields = 10;
@@ -900,22 +989,32 @@ TEST(WelcomeMessage, ReadsBackWhatItWrites) {
 TEST(WelcomeMessage, IsWrittenForTheEye) {
   Welcome welcome = full_welcome();
   welcome.resume->cpu.cores.clear();
-  EXPECT_EQ(encode(welcome),
-            R"({"type":"welcome","protocol":1,"exporter_version":"0.1.0","max_line_bytes":65536,)"
-            R"("max_cpus":64,"idle_timeout_ms":15000,"groups":["percent","agent"],)"
-            R"("resume":{"uptime_ms":123456,"cpu":{"total":[1,2,3,4,5,6,7,8,9,9007199254740991]}}})"
-            "\n");
+  EXPECT_EQ(
+      encode(welcome),
+      R"({"type":"welcome","protocol":1,"exporter_version":"0.1.0","max_line_bytes":65536,)"
+      R"("max_cpus":64,"idle_timeout_ms":15000,"groups":["percent","agent"],)"
+      R"("peak_window_ms":90000,"resume":{"uptime_ms":123456,"cpu":{"total":[1,2,3,4,5,6,7,8,9,9007199254740991]}}})"
+      "\n");
 }
 
 TEST(WelcomeMessage, NeedsTwoFieldsOnly) {
   Welcome expected;
-  expected.groups = MetricGroups::all();
+  expected.groups = MetricGroups::usual();
   EXPECT_EQ(decode_from_exporter<Welcome>(R"({"type":"welcome","protocol":1})"), expected);
+}
+
+TEST(WelcomeMessage, TakesTheShortestAndTheLongestPeakWindow) {
+  EXPECT_EQ(decode_from_exporter<Welcome>(welcome_with(R"("peak_window_ms":1000)")).peak_window,
+            milliseconds(1000));
+  EXPECT_EQ(decode_from_exporter<Welcome>(welcome_with(R"("peak_window_ms":3600000)")).peak_window,
+            milliseconds(3600000));
+  EXPECT_EQ(decode_from_exporter<Welcome>(welcome_with(R"("groups":[])")).peak_window,
+            milliseconds(120000));
 }
 
 TEST(WelcomeMessage, DropsUnknownGroups) {
   const Welcome welcome = decode_from_exporter<Welcome>(
-      welcome_with(R"("groups":["cpu","zebra","","CPU","exporter"],"peak_window_ms":"x")"));
+      welcome_with(R"("groups":["cpu","zebra","","CPU","exporter"],"zebra_ms":"x")"));
   MetricGroups expected;
   expected.add(MetricGroup::cpu);
   expected.add(MetricGroup::exporter);

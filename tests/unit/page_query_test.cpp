@@ -45,10 +45,10 @@ INSTANTIATE_TEST_SUITE_P(
         GoodCase{
             "Two", "collect[]=percent&collect[]=agent", {MetricGroup::percent, MetricGroup::agent}},
         GoodCase{"Repeated", "collect[]=cpu&collect[]=cpu", {MetricGroup::cpu}},
-        GoodCase{
-            "All",
-            "collect[]=percent&collect[]=cpu&collect[]=load&collect[]=agent&collect[]=exporter",
-            {}},
+        GoodCase{"All",
+                 "collect[]=percent&collect[]=cpu&collect[]=load&collect[]=burst&collect[]=detail&"
+                 "collect[]=agent&collect[]=exporter",
+                 {}},
         GoodCase{"EncodedKey", "collect%5B%5D=load", {MetricGroup::load}},
         GoodCase{"EncodedKeyInLowerCase", "collect%5b%5d=load", {MetricGroup::load}},
         GoodCase{"EncodedValue", "collect[]=%63%70%75", {MetricGroup::cpu}},

@@ -352,7 +352,7 @@ TEST_F(SamplerTest, AMissingFileYieldsNoNumbersAndIsCounted) {
   EXPECT_EQ(sample.cpu, std::nullopt);
   EXPECT_EQ(discarded(sample, DiscardReason::missing), 2u);
   EXPECT_TRUE(sample.time);
-  EXPECT_TRUE(sample.self);
+  EXPECT_TRUE(sample.slow.self);
 }
 
 TEST_F(SamplerTest, AFifoYieldsNoNumbersAndIsCounted) {
@@ -467,15 +467,15 @@ TEST_F(SamplerTest, LeavesTheSequenceToTheLink) {
 TEST_F(SamplerTest, CarriesWhatTheAgentItselfCosts) {
   tick(now_);
   const CpuSample first = end_window();
-  ASSERT_TRUE(first.self);
-  EXPECT_GE(first.self->resident_bytes, 256u * 1024);
-  EXPECT_LE(first.self->resident_bytes, std::uint64_t{1} << 40);
+  ASSERT_TRUE(first.slow.self);
+  EXPECT_GE(first.slow.self->resident_bytes, 256u * 1024);
+  EXPECT_LE(first.slow.self->resident_bytes, std::uint64_t{1} << 40);
   volatile unsigned work = 0;
   for (unsigned i = 0; i < 5'000'000; ++i) work = work + i;
   const CpuSample second = end_window();
-  ASSERT_TRUE(second.self);
-  EXPECT_GT(second.self->cpu_seconds, first.self->cpu_seconds);
-  EXPECT_LT(second.self->cpu_seconds, 600);
+  ASSERT_TRUE(second.slow.self);
+  EXPECT_GT(second.slow.self->cpu_seconds, first.slow.self->cpu_seconds);
+  EXPECT_LT(second.slow.self->cpu_seconds, 600);
 }
 
 TEST_F(SamplerTest, ResumesFromWhatWasShown) {
