@@ -1,13 +1,21 @@
 #include "agent/agent.hpp"
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <exception>
-#include <fstream>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
+#include "agent/proc_mounts.hpp"
+#include "agent/process_cost.hpp"
+#include "agent/small_file.hpp"
 #include "common/build_info.hpp"
 #include "common/log.hpp"
 #include "common/net/stop_signal.hpp"
@@ -19,13 +27,42 @@ namespace {
 /// Above this, per-core series are asked for, not given: 1,024 CPUs are 8,192 series.
 constexpr std::size_t kPerCoreByDefaultUpTo = 64;
 
+/// Slow or static sources are read and sent at most so often.
+constexpr std::chrono::seconds kSlowInterval{15};
+
+/// The part of each sample interval that one step over the slow sources may take.
+constexpr int kSlowShare = 20;
+
 std::uint32_t ticks_per_second() { return static_cast<std::uint32_t>(::sysconf(_SC_CLK_TCK)); }
 
 std::optional<std::string> read_boot_id(const std::string& procfs) {
-  std::ifstream file(procfs + "/sys/kernel/random/boot_id");
-  std::string boot_id;
-  if (!std::getline(file, boot_id) || !is_showable_text(boot_id)) return std::nullopt;
+  auto boot_id = read_small_file(procfs + "/sys/kernel/random/boot_id");
+  if (!boot_id) return std::nullopt;
+  boot_id->resize(std::min(boot_id->find('\n'), boot_id->size()));
+  if (boot_id->empty() || !is_showable_text(*boot_id)) return std::nullopt;
   return boot_id;
+}
+
+std::optional<KernelName> kernel_name() {
+  utsname name{};
+  if (::uname(&name) != 0) return std::nullopt;
+  const KernelName kernel{name.sysname, name.release,  name.version,
+                          name.machine, name.nodename, name.domainname};
+  for (const std::string& text : {kernel.sysname, kernel.release, kernel.version, kernel.machine,
+                                  kernel.nodename, kernel.domainname}) {
+    if (!is_showable_text(text)) return std::nullopt;
+  }
+  return kernel;
+}
+
+std::optional<std::string> file_system_of(const std::string& path) {
+  constexpr std::size_t kMostMounts = std::size_t{1024} * 1024;
+  const auto mounts = read_small_file("/proc/self/mountinfo", kMostMounts);
+  std::error_code is_elsewhere;
+  const auto place = std::filesystem::canonical(path, is_elsewhere);
+  auto type = find_file_system(mounts.value_or(""), is_elsewhere ? path : place.native());
+  if (!type || !is_showable_text(*type)) return std::nullopt;
+  return type;
 }
 
 /// Tells this process from any other one with the same name.
@@ -48,6 +85,11 @@ ExporterLink::Settings link_settings(const AgentOptions& options) {
   settings.hello.push_interval = options.push_interval;
   settings.hello.sample_interval = options.sample_interval;
   settings.hello.labels = options.labels;
+  settings.hello.host = kernel_name();
+  settings.hello.proc_filesystem = file_system_of(options.procfs + "/stat");
+  if (encode(settings.hello).size() > kMaxLineBytesBeforeWelcome) {
+    throw std::runtime_error("the labels are too long together; give fewer or shorter --label");
+  }
   return settings;
 }
 
@@ -59,8 +101,9 @@ void print_line(const std::string& line) { write_unless_blocked(STDOUT_FILENO, l
 Agent::Agent(asio::io_context& io, AgentOptions options)
     : io_(io),
       options_(std::move(options)),
-      reader_(options_.procfs),
-      sampler_(reader_, ticks_per_second()),
+      reader_(options_.procfs, options_.sysfs),
+      sampler_(reader_, ticks_per_second(), options_.sample_interval),
+      slow_reader_(options_.procfs, options_.sysfs),
       link_(io, link_settings(options_),
             {[this](const Welcome& welcome) { on_welcome(welcome); },
              [this](const CpuSample& sample) { on_acknowledged(sample); },
@@ -100,9 +143,9 @@ asio::awaitable<void> Agent::tick_for_ever() {
     clock_.expires_at(next_tick);
     co_await clock_.async_wait(net::use_nothrow);
     if (stopping_) co_return;
-    sampler_.tick(uptime_now());
+    tick();
     if (next_tick >= next_push) {
-      sampler_.end_window();
+      sampler_.end_window(uptime_now());
       push();
       next_push += options_.push_interval;
     }
@@ -113,22 +156,74 @@ asio::awaitable<void> Agent::tick_for_ever() {
   }
 }
 
-/// The exporter says which groups it collects.  The machine's total goes with every sample: it is
-/// where a restarted agent goes on from.
+void Agent::tick() {
+  const auto uptime = uptime_now();
+  sampler_.tick(uptime);
+  if (groups_.has(MetricGroup::detail)) read_slow_sources(uptime);
+}
+
+/// Some of these files take 20 ms each: a pass over all of them is spread over as many ticks as it
+/// needs, so that no tick comes late.
+void Agent::read_slow_sources(std::chrono::milliseconds uptime) {
+  const bool is_due = !slow_pass_began_ || uptime - *slow_pass_began_ >= kSlowInterval;
+  if (!is_slow_pass_running_ && !is_due) return;
+  if (!is_slow_pass_running_) {
+    slow_reader_.restart();
+    slow_pass_began_ = uptime;
+    is_slow_pass_running_ = true;
+  }
+  if (!slow_reader_.step(options_.sample_interval / kSlowShare)) return;
+  is_slow_pass_running_ = false;
+  is_slow_pass_unsent_ = true;
+}
+
 void Agent::push() {
-  CpuSample sample = sampler_.sample(uptime_now(), sends_cores());
-  if (!groups_.has(MetricGroup::agent)) sample.slow.self.reset();
+  const auto uptime = uptime_now();
+  CpuSample sample = sampler_.sample(uptime, {groups_, sends_cores()});
+  sample.slow = slow_readings(uptime);
   link_.offer(std::move(sample));
 }
 
+/// What is due of the slow readings; the facts go ahead, if they changed.
+SlowReadings Agent::slow_readings(std::chrono::milliseconds uptime) {
+  SlowReadings slow;
+  // Half a push early is nearer to the interval than half a push late.
+  const auto due_after = kSlowInterval - options_.push_interval / 2;
+  if (!slow_pushed_at_ || uptime - *slow_pushed_at_ >= due_after) {
+    slow_pushed_at_ = uptime;
+    if (groups_.has(MetricGroup::agent)) slow.self = process_cost();
+    if (groups_.has(MetricGroup::load)) slow.boot_time_s = sampler_.boot_time_s();
+  }
+  if (groups_.has(MetricGroup::detail) && std::exchange(is_slow_pass_unsent_, false)) {
+    if (slow_reader_.facts() != told_facts_) {
+      told_facts_ = slow_reader_.facts();
+      link_.tell(told_facts_);
+    }
+    slow.frequency = slow_reader_.frequencies();
+    slow.throttles = slow_reader_.throttles();
+    slow.temperature = slow_reader_.temperatures();
+  }
+  return slow;
+}
+
+/// The exporter says which groups it collects.
 void Agent::on_welcome(const Welcome& welcome) {
   groups_ = welcome.groups;
+  // A peak that left the window before it was pushed would be seen by nobody.
+  sampler_.set_peak_window(std::max(welcome.peak_window, options_.push_interval));
   if (welcome.resume && !was_welcomed_) {
     sampler_.resume(welcome.resume->cpu, welcome.resume->uptime);
   }
   was_welcomed_ = true;
+  // This exporter knows nothing yet of what is said rarely.
+  slow_pushed_at_.reset();
+  told_facts_ = {};
+  // What was read before may be of before a suspend, or of when this group was still collected.
+  slow_pass_began_.reset();
+  is_slow_pass_running_ = false;
+  is_slow_pass_unsent_ = false;
   // The counters as they are now stand on the page at once, not a push interval later.
-  sampler_.tick(uptime_now());
+  tick();
   push();
   if (options_.print) {
     print_line("connected to " + format_host_port(options_.exporter) + " as " + options_.endpoint +

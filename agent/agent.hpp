@@ -7,6 +7,7 @@
 #include "agent/host_reader.hpp"
 #include "agent/options.hpp"
 #include "agent/sampler.hpp"
+#include "agent/slow_reader.hpp"
 #include "common/net/asio.hpp"
 
 namespace cpu_monitor::agent {
@@ -25,7 +26,10 @@ class Agent {
 
  private:
   [[nodiscard]] asio::awaitable<void> tick_for_ever();
+  void tick();
   void push();
+  void read_slow_sources(std::chrono::milliseconds uptime);
+  [[nodiscard]] SlowReadings slow_readings(std::chrono::milliseconds uptime);
   void on_welcome(const Welcome& welcome);
   void on_acknowledged(const CpuSample& sample);
   [[nodiscard]] bool sends_cores() const;
@@ -34,9 +38,16 @@ class Agent {
   AgentOptions options_;
   HostReader reader_;
   Sampler sampler_;
+  SlowReader slow_reader_;
   ExporterLink link_;
   asio::steady_timer clock_;
   MetricGroups groups_ = MetricGroups::usual();
+  std::optional<std::chrono::milliseconds> slow_pass_began_;  ///< uptime; none: none did
+  bool is_slow_pass_running_ = false;                         ///< begun, and not whole
+  bool is_slow_pass_unsent_ = false;                          ///< a whole one, not pushed yet
+  std::optional<std::chrono::milliseconds>
+      slow_pushed_at_;   ///< uptime; none: not since the welcome
+  CpuFacts told_facts_;  ///< since the welcome
   bool was_welcomed_ = false;
   bool stopping_ = false;
 };

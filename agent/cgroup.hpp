@@ -24,11 +24,11 @@ struct CgroupCpuStat {
   bool operator==(const CgroupCpuStat&) const = default;
 };
 
-/// None when usage_usec, user_usec or system_usec is missing or no whole number.
+/// None when usage_usec, user_usec or system_usec is missing, cut off or no whole number.
 [[nodiscard]] std::optional<CgroupCpuStat> parse_cgroup_cpu_stat(std::string_view text);
 
 /// The quota in CPUs: 1.5 of "150000 100000".  None for "max ...", and for anything else that is
-/// not two whole numbers with a period above 0.
+/// not two whole numbers above 0.
 [[nodiscard]] std::optional<double> parse_cpu_max(std::string_view text);
 
 }  // namespace cpu_monitor::agent

@@ -100,18 +100,25 @@ void KeptCpu::advance(std::size_t field, Ticks raw, bool is_dropped) {
 }
 
 std::optional<TickDelta> CounterKeeper::update(const ProcStat& reading, Uptime now) {
+  found_ = {};
+  const auto delta = judge(reading, now);
+  discards_.add_reasons_of(found_);
+  return delta;
+}
+
+std::optional<TickDelta> CounterKeeper::judge(const ProcStat& reading, Uptime now) {
   const KeptCpu::Limits limits = machine_limits(now);
   const Verdict cores = update_cores(reading.cores, now);
   if (!machine_) {
-    machine_.emplace(reading.total, now, discards_);
-    if (waiting_resume_) resume(waiting_resume_->shown, waiting_resume_->shown_at);
+    machine_.emplace(reading.total, now, found_);
+    if (waiting_resume_) go_on_from(waiting_resume_->shown, waiting_resume_->shown_at);
     waiting_resume_.reset();
     return std::nullopt;
   }
-  const auto delta = machine_->update(reading.total, now, limits, discards_);
+  const auto delta = machine_->update(reading.total, now, limits, found_);
   if (!delta || cores.is_dropped) return std::nullopt;
   if (cores.is_stepped_back || delta->busy < 0 || delta->rest < 0) {
-    discards_.add(DiscardReason::stepped_back);
+    found_.add(DiscardReason::stepped_back);
     return std::nullopt;
   }
   return delta;
@@ -122,9 +129,15 @@ void CounterKeeper::resume(const CpuCounters& shown, Uptime shown_at) {
     waiting_resume_ = WaitingResume{shown, shown_at};
     return;
   }
+  found_ = {};
+  go_on_from(shown, shown_at);
+  discards_.add_reasons_of(found_);
+}
+
+void CounterKeeper::go_on_from(const CpuCounters& shown, Uptime shown_at) {
   KeptCpu::Limits limits = cpu_limits(shown_at, machine_->moved_at());
   limits.growth *= static_cast<double>(cores_.size() + 1);
-  machine_->resume(shown.total, shown_at, limits, discards_);
+  machine_->resume(shown.total, shown_at, limits, found_);
   for (const CoreTimes& core : shown.cores) resume_core(core, shown_at);
 }
 
@@ -163,6 +176,7 @@ KeptCpu::Limits CounterKeeper::machine_limits(Uptime now) const {
 CounterKeeper::Verdict CounterKeeper::update_cores(const std::vector<CoreTimes>& readings,
                                                    Uptime now) {
   for (auto& [id, core] : cores_) core.is_online = false;
+  core_steps_.clear();
   Verdict all;
   for (const CoreTimes& reading : readings) {
     const Verdict one = update_core(reading, now);
@@ -173,26 +187,28 @@ CounterKeeper::Verdict CounterKeeper::update_cores(const std::vector<CoreTimes>&
 }
 
 CounterKeeper::Verdict CounterKeeper::update_core(const CoreTimes& reading, Uptime now) {
+  CoreStep& step = core_steps_.emplace_back(CoreStep{reading.id, std::nullopt});
   const auto known = cores_.find(reading.id);
   if (known == cores_.end()) {
-    cores_.emplace(reading.id, Core{KeptCpu(reading.times, now, discards_)});
+    cores_.emplace(reading.id, Core{KeptCpu(reading.times, now, found_)});
     return {};
   }
   KeptCpu& kept = known->second.kept;
   known->second.is_online = true;
-  const auto delta = kept.update(reading.times, now, cpu_limits(kept.moved_at(), now), discards_);
+  const auto delta = kept.update(reading.times, now, cpu_limits(kept.moved_at(), now), found_);
   if (!delta) return {.is_dropped = true};
+  if (std::min(delta->busy, delta->rest) >= 0) step.delta = delta;
   return {.is_stepped_back = std::min(delta->busy, delta->rest) < -kRounding};
 }
 
 void CounterKeeper::resume_core(const CoreTimes& shown, Uptime shown_at) {
   const auto known = cores_.find(shown.id);
   if (known == cores_.end()) {
-    cores_.emplace(shown.id, Core{KeptCpu(shown.times, shown_at, discards_), false});
+    cores_.emplace(shown.id, Core{KeptCpu(shown.times, shown_at, found_), false});
     return;
   }
   KeptCpu& kept = known->second.kept;
-  kept.resume(shown.times, shown_at, cpu_limits(shown_at, kept.moved_at()), discards_);
+  kept.resume(shown.times, shown_at, cpu_limits(shown_at, kept.moved_at()), found_);
 }
 
 }  // namespace cpu_monitor::agent

@@ -55,6 +55,12 @@ class KeptCpu {
   Uptime moved_at_{};
 };
 
+/// How far one CPU went between two readings, in raw ticks.
+struct CoreStep {
+  std::uint32_t id = 0;
+  std::optional<TickDelta> delta;  ///< none: a first reading, or one that says nothing of its share
+};
+
 /// Raw readings -> counters that never run backwards, and how far the machine went in raw ticks.
 ///
 /// The counters are seeded with the kernel's totals and grow by clean differences only, so they
@@ -92,6 +98,9 @@ class CounterKeeper {
   /// of one CPU by more than kRounding.
   std::optional<TickDelta> update(const ProcStat& reading, Uptime now);
 
+  /// How far the CPUs of the last reading went, sorted by id.  Valid until the next update.
+  [[nodiscard]] const std::vector<CoreStep>& core_steps() const { return core_steps_; }
+
   /// Goes on from the counters an exporter last showed for this machine and boot, so that a restart
   /// of the agent is no counter reset: no counter is below the shown one from here on.  To be
   /// called before anything of counters() was published.
@@ -101,6 +110,7 @@ class CounterKeeper {
   /// before the first one.
   [[nodiscard]] CpuCounters counters(bool with_cores) const;
 
+  /// Readings that were thrown away in part, by reason: a suspend of 64 CPUs is one.
   [[nodiscard]] const DiscardCounts& discards() const { return discards_; }
 
  private:
@@ -122,6 +132,8 @@ class CounterKeeper {
     Uptime shown_at;
   };
 
+  [[nodiscard]] std::optional<TickDelta> judge(const ProcStat& reading, Uptime now);
+  void go_on_from(const CpuCounters& shown, Uptime shown_at);
   [[nodiscard]] KeptCpu::Limits cpu_limits(Uptime since, Uptime now) const;
   [[nodiscard]] KeptCpu::Limits machine_limits(Uptime now) const;
   [[nodiscard]] Verdict update_cores(const std::vector<CoreTimes>& readings, Uptime now);
@@ -131,7 +143,9 @@ class CounterKeeper {
   Ticks ticks_per_second_;
   std::optional<KeptCpu> machine_;
   std::map<std::uint32_t, Core> cores_;
+  std::vector<CoreStep> core_steps_;
   std::optional<WaitingResume> waiting_resume_;
+  DiscardCounts found_;  ///< in the reading at hand, of all its lines and fields
   DiscardCounts discards_;
 };
 

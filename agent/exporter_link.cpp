@@ -33,6 +33,15 @@ std::chrono::milliseconds ack_timeout(const ExporterLink::Settings& settings) {
                   2 * settings.hello.push_interval + std::chrono::seconds(5));
 }
 
+/// The exporter would end the connection over a longer line.  Only a machine with a thousand CPUs,
+/// counters of 17 digits and every group collected has one; without its scheduler it fits.
+std::string encode_within_limit(CpuSample& sample) {
+  std::string line = encode(sample);
+  if (line.size() <= kMaxLineBytes) return line;
+  sample.schedstat.clear();
+  return encode(sample);
+}
+
 }  // namespace
 
 ExporterLink::ExporterLink(asio::io_context& io, Settings settings, Events events)
@@ -55,8 +64,17 @@ void ExporterLink::start() {
 }
 
 void ExporterLink::offer(CpuSample sample) {
+  if (pending_) sample.slow.inherit(pending_->slow);
   pending_ = std::move(sample);
   send_pending();
+}
+
+void ExporterLink::tell(const CpuFacts& facts) {
+  if (!stream_ || !welcomed_at_ || stopping_) return;
+  const std::string line = encode(facts);
+  if (line.size() <= kMaxLineBytes) return stream_->send(line);
+  log::warn("the facts of the CPUs do not fit into a line; they are not sent",
+            {{"bytes", std::to_string(line.size())}});
 }
 
 void ExporterLink::stop() {
@@ -205,7 +223,7 @@ void ExporterLink::send_pending() {
   if (!stream_ || !welcomed_at_ || stopping_ || in_flight_ || !pending_) return;
   in_flight_ = *std::exchange(pending_, std::nullopt);
   in_flight_->sequence = ++last_sequence_;
-  stream_->send(encode(*in_flight_));
+  stream_->send(encode_within_limit(*in_flight_));
 }
 
 void ExporterLink::set_deadline(std::chrono::milliseconds from_now) {

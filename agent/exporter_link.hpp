@@ -56,8 +56,13 @@ class ExporterLink {
   void start();
 
   /// Hands over the newest sample; the link numbers it.  Sent now if connected and nothing is on
-  /// its way, else kept.
+  /// its way, else kept; it replaces one that still waits, but for the slow readings of that one
+  /// which it does not have itself.
   void offer(CpuSample sample);
+
+  /// Tells the exporter what the machine's CPUs are like, if welcomed; else does nothing: it is to
+  /// be said again after the next welcome.
+  void tell(const CpuFacts& facts);
 
   /// Says goodbye if connected, and ends.
   void stop();

@@ -1,52 +1,58 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/kept_file.hpp"
 #include "common/discard_reason.hpp"
 #include "common/result.hpp"
 
 namespace cpu_monitor::agent {
 
+/// The files that are read at every push, and that not every machine has.
+enum class HostFile : std::uint8_t {
+  loadavg,
+  cpu_pressure,
+  irq_pressure,
+  schedstat,
+  cgroup_cpu_stat,  ///< cpu.stat of the agent's own cgroup (version 2)
+  cgroup_cpu_max,   ///< its cpu.max
+};
+
 /// Keeps the machine's files open and reads them; nothing else.
 ///
-/// One pread at offset 0 of a kept descriptor per reading: that is what makes procfs print a file
-/// anew.  Opened O_NONBLOCK and regular files only, so that a FIFO put in the way cannot stop the
-/// agent.  After any failure, or when the open file was unlinked, the next reading opens it again.
-///
-/// Ownership: owns the descriptor and the buffer; not copyable.  Threads: one at a time.
+/// Ownership: owns the descriptors and the buffers; not copyable.  Threads: one at a time.
 class HostReader {
  public:
-  /// `procfs`: where the proc file system is mounted, usually /proc.
-  explicit HostReader(const std::string& procfs);
-  ~HostReader();
-  HostReader(const HostReader&) = delete;
-  HostReader& operator=(const HostReader&) = delete;
+  /// `procfs`, `sysfs`: where these file systems are mounted, usually /proc and /sys.
+  HostReader(const std::string& procfs, const std::string& sysfs);
 
   /// The whole text of `stat`.  The view is valid until the next call.
-  /// Errors: Error{missing | unreadable | not_a_file | empty, path and errno in words}.
-  [[nodiscard]] Result<std::string_view, DiscardReason> read_stat();
+  /// Errors: as of KeptFile::read.
+  [[nodiscard]] Result<std::string_view, DiscardReason> read_stat() {
+    return stat_.read(stat_buffer_);
+  }
 
-  [[nodiscard]] const std::string& stat_path() const { return stat_path_; }
+  /// The whole text of one of the other files, none when it is not to be had.  The view is valid
+  /// until the next call.
+  [[nodiscard]] std::optional<std::string_view> read(HostFile file);
 
-  static constexpr std::size_t kFirstBufferBytes = std::size_t{16} * 1024;
-  /// A longer file is cut here: what we want stands at its head.
-  static constexpr std::size_t kMaxBufferBytes = std::size_t{4} * 1024 * 1024;
+  [[nodiscard]] const std::string& stat_path() const { return stat_.path(); }
 
  private:
-  using Fault = Error<DiscardReason>;
+  static constexpr std::size_t kHostFiles = 6;
 
-  [[nodiscard]] std::optional<Fault> open_stat();
-  [[nodiscard]] std::optional<Fault> check_stat() const;
-  [[nodiscard]] Result<std::size_t, DiscardReason> fill_buffer();
-  [[nodiscard]] bool is_unlinked() const;
-  void close_stat();
+  [[nodiscard]] static std::array<KeptFile, kHostFiles> host_files(const std::string& procfs,
+                                                                   const std::string& cgroup);
 
-  std::string stat_path_;
-  int stat_fd_ = -1;
+  KeptFile stat_;
+  std::vector<char> stat_buffer_;
+  std::array<KeptFile, kHostFiles> files_;  ///< by HostFile
   std::vector<char> buffer_;
 };
 

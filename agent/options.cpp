@@ -117,6 +117,10 @@ void add_exporter_flags(CommandLine& command_line, AgentOptions& options,
       labels);
 }
 
+ValueKind<std::string> directory(std::string expected) {
+  return {"DIRECTORY", std::move(expected), parse_directory, as_it_is};
+}
+
 void add_reading_flags(CommandLine& command_line, AgentOptions& options) {
   command_line.add_value({"--sample.interval", "How often the counters are read, 10ms to 10s"},
                          duration_between(kMinSampleInterval, kMaxSampleInterval),
@@ -128,10 +132,10 @@ void add_reading_flags(CommandLine& command_line, AgentOptions& options) {
                          options.push_interval);
   command_line.add_toggle({"--cpu.per-core", "Push the counters of each CPU", "up to 64 CPUs"},
                           options.per_core);
-  const ValueKind<std::string> directory{"DIRECTORY", "a directory, such as /proc", parse_directory,
-                                         as_it_is};
-  command_line.add_value({"--path.procfs", "Where the proc file system is mounted"}, directory,
-                         options.procfs);
+  command_line.add_value({"--path.procfs", "Where the proc file system is mounted"},
+                         directory("a directory, such as /proc"), options.procfs);
+  command_line.add_value({"--path.sysfs", "Where the sys file system is mounted"},
+                         directory("a directory, such as /sys"), options.sysfs);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct AgentOptions {
   std::optional<bool> per_core;                   ///< none: up to 64 CPUs
   std::map<std::string, std::string> labels;
   std::string procfs = "/proc";
+  std::string sysfs = "/sys";
   bool print = false;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;

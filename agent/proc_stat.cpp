@@ -1,11 +1,13 @@
 #include "agent/proc_stat.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "agent/text_scan.hpp"
 #include "common/messages.hpp"
 
 namespace cpu_monitor::agent {
@@ -106,6 +108,20 @@ class CpuLines {
   ProcStat stat_;
 };
 
+struct CounterLine {
+  std::string_view word;
+  std::optional<std::uint64_t> StatCounters::*counter;
+};
+
+constexpr std::array kCounterLines{
+    CounterLine{"intr", &StatCounters::interrupts},
+    CounterLine{"ctxt", &StatCounters::context_switches},
+    CounterLine{"btime", &StatCounters::boot_time_s},
+    CounterLine{"processes", &StatCounters::forks},
+    CounterLine{"procs_running", &StatCounters::running},
+    CounterLine{"procs_blocked", &StatCounters::blocked},
+};
+
 }  // namespace
 
 Result<ProcStat, DiscardReason> parse_proc_stat(std::string_view text, ProcStat recycled) {
@@ -123,6 +139,18 @@ Result<ProcStat, DiscardReason> parse_proc_stat(std::string_view text, ProcStat 
     text.remove_prefix(end + 1);
   }
   return std::move(lines).finish();
+}
+
+StatCounters parse_stat_counters(std::string_view text) {
+  StatCounters counters;
+  while (auto line = take_whole_line(text)) {
+    const std::string_view word = take_until(*line, ' ');
+    for (const CounterLine& known : kCounterLines) {
+      if (word != known.word) continue;
+      counters.*known.counter = parse_number<std::uint64_t>(take_until(*line, ' '));
+    }
+  }
+  return counters;
 }
 
 }  // namespace cpu_monitor::agent

@@ -43,7 +43,8 @@ struct StatCounters {
 
 /// Reads the lines behind the CPU lines.  A line that is cut off by the end of the text, or whose
 /// first number is none, is absent; the rest is read all the same.
-/// Cost: one pass; `intr` may be megabytes long.  Lifetime: keeps nothing of `text`.  Threads: pure.
+/// Cost: one pass; `intr` may be megabytes long.  Lifetime: keeps nothing of `text`.  Threads:
+/// pure.
 [[nodiscard]] StatCounters parse_stat_counters(std::string_view text);
 
 }  // namespace cpu_monitor::agent

@@ -1,96 +1,106 @@
 #include "agent/sampler.hpp"
 
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <array>
-#include <charconv>
+#include <algorithm>
 #include <cmath>
-#include <string_view>
-#include <system_error>
 #include <utility>
+
+#include "agent/cgroup.hpp"
+#include "agent/proc_loadavg.hpp"
+#include "agent/proc_pressure.hpp"
+#include "agent/proc_schedstat.hpp"
+#include "common/messages.hpp"
 
 namespace cpu_monitor::agent {
 namespace {
 
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
+using std::chrono::milliseconds;
 
-/// The second number of /proc/self/statm (proc(5)), which is in pages.  The kernel's own /proc, not
-/// that of --path.procfs: there, `self` may be nobody.
-std::optional<std::uint64_t> resident_bytes() {
-  const int fd = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  std::array<char, 128> text;
-  const ssize_t bytes = ::read(fd, text.data(), text.size());
-  ::close(fd);
-  if (bytes <= 0) return std::nullopt;
-  const std::string_view line(text.data(), static_cast<std::size_t>(bytes));
-  const std::size_t space = line.find(' ');
-  if (space == std::string_view::npos) return std::nullopt;
-  std::uint64_t pages = 0;
-  const auto parsed = std::from_chars(line.data() + space + 1, line.data() + line.size(), pages);
-  if (parsed.ec != std::errc{}) return std::nullopt;
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-std::optional<ProcessCost> process_cost() {
-  rusage usage{};
-  const auto resident = resident_bytes();
-  if (::getrusage(RUSAGE_SELF, &usage) != 0 || !resident) return std::nullopt;
-  return ProcessCost{seconds(usage.ru_utime) + seconds(usage.ru_stime), *resident};
-}
-
-std::chrono::milliseconds unix_time_now() {
-  return std::chrono::floor<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
+milliseconds unix_time_now() {
+  return std::chrono::floor<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
 }
 
 double to_percent(double ratio) { return std::round(ratio * 10000) / 100; }
 
+/// The share of a quota that was used.  More than all of it is an artefact: the quota of a period
+/// is spent at its beginning, so a stretch of time can hold one more beginning than ends.
+double share_of_quota(std::uint64_t used_us, milliseconds elapsed, double quota_cores) {
+  const double granted_us = static_cast<double>(elapsed.count()) * 1000 * quota_cores;
+  return std::min(std::round(static_cast<double>(used_us) / granted_us * 10000) / 10000, 1.0);
+}
+
 }  // namespace
 
-std::chrono::milliseconds uptime_now() {
+milliseconds uptime_now() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::seconds(now.tv_sec) +
-                                                       std::chrono::nanoseconds(now.tv_nsec));
+  return std::chrono::floor<milliseconds>(std::chrono::seconds(now.tv_sec) +
+                                          std::chrono::nanoseconds(now.tv_nsec));
 }
 
-Sampler::Sampler(HostReader& reader, Ticks ticks_per_second)
-    : reader_(reader), keeper_(ticks_per_second) {}
+Sampler::Sampler(HostReader& reader, Ticks ticks_per_second, milliseconds sample_interval)
+    : reader_(reader),
+      keeper_(ticks_per_second),
+      meter_(ticks_per_second, sample_interval),
+      bursts_(sample_interval, kDefaultPeakWindow) {}
 
-void Sampler::tick(std::chrono::milliseconds uptime) {
-  const auto fault = read();
-  is_reading_good_ = !fault;
-  if (fault) return note_failure(*fault, uptime);
-  note_success();
-  if (const auto delta = keeper_.update(reading_, uptime)) {
-    window_.delta += *delta;
-    window_.has_delta = true;
+void Sampler::tick(milliseconds uptime) {
+  if (!window_.began_at) window_.began_at = uptime;
+  if (const auto fault = read()) {
+    text_ = {};
+    return note_failure(*fault, uptime);
   }
+  note_success();
+  measure(uptime);
 }
 
-void Sampler::end_window() {
+void Sampler::measure(milliseconds uptime) {
+  const auto delta = keeper_.update(reading_, uptime);
+  const milliseconds elapsed = uptime - std::exchange(read_at_, uptime).value_or(uptime);
+  const Utilization utilization = meter_.add(delta, keeper_.core_steps(), elapsed);
+  bursts_.add(utilization, uptime);
+  if (utilization.machine) window_.shares += utilization.machine->ticks;
+  if (!delta) return;
+  window_.has_reading = true;
+  window_.has_moved |= delta->busy != 0 || delta->rest != 0;
+}
+
+void Sampler::end_window(milliseconds uptime) {
   percent_ = window_percent();
+  read_cgroup(uptime);
+  window_expires_at_ = uptime + 2 * (uptime - window_.began_at.value_or(uptime));
   window_ = {};
+  window_.began_at = uptime;
 }
 
-CpuSample Sampler::sample(std::chrono::milliseconds uptime, bool with_cores) const {
+CpuSample Sampler::sample(milliseconds uptime, const SampleScope& scope) {
   CpuSample sample;
-  if (is_reading_good_) {
-    sample.percent = percent_;
-    sample.cpu = keeper_.counters(with_cores);
+  // After a suspend the last whole window is long over.
+  const bool is_window_fresh = uptime <= window_expires_at_;
+  if (!text_.empty()) {
+    if (is_window_fresh) sample.percent = percent_;
+    sample.cpu = keeper_.counters(scope.with_cores);
   }
   sample.time = unix_time_now();
   sample.uptime = uptime;
-  sample.slow.self = process_cost();
+  if (scope.groups.has(MetricGroup::load)) {
+    sample.host = read_host();
+    if (is_window_fresh) sample.cgroup = cgroup_;
+  }
+  if (scope.groups.has(MetricGroup::burst)) sample.burst = bursts_.readings(uptime);
+  if (scope.groups.has(MetricGroup::detail)) {
+    sample.schedstat = parse_schedstat(reader_.read(HostFile::schedstat).value_or(""));
+  }
   const DiscardCounts discarded = discards();
-  if (discarded.any() || !is_reading_good_) sample.discarded = discarded;
+  if (discarded.any() || text_.empty()) sample.discarded = discarded;
   return sample;
+}
+
+std::optional<std::uint64_t> Sampler::boot_time_s() const {
+  // A boot before 1970, as a clock that was set back makes it, is printed as 2^64 - n.
+  const auto boot_time = parse_stat_counters(text_).boot_time_s;
+  return boot_time <= kMaxTicks ? boot_time : std::nullopt;
 }
 
 std::optional<Sampler::Fault> Sampler::read() {
@@ -101,6 +111,7 @@ std::optional<Sampler::Fault> Sampler::read() {
     return Fault(parsed.error().code, reader_.stat_path() + ": " + parsed.error().detail);
   }
   spare_ = std::exchange(reading_, *std::move(parsed));
+  text_ = *text;
   return std::nullopt;
 }
 
@@ -110,7 +121,7 @@ void Sampler::note_success() {
   log::info("the CPU counters can be read again", {{"path", reader_.stat_path()}});
 }
 
-void Sampler::note_failure(const Fault& fault, std::chrono::milliseconds uptime) {
+void Sampler::note_failure(const Fault& fault, milliseconds uptime) {
   own_discards_.add(fault.code);
   if (standing_failure_ == fault.code) return;
   if (!failure_log_.admit(log::Throttle::Clock::time_point(uptime))) return;
@@ -120,9 +131,10 @@ void Sampler::note_failure(const Fault& fault, std::chrono::milliseconds uptime)
 }
 
 std::optional<double> Sampler::window_percent() const {
-  if (!window_.has_delta) return std::nullopt;
+  if (const auto ratio = busy_ratio(window_.shares)) return to_percent(*ratio);
   // A tickless machine that sleeps through the window books nothing at all: it was idle.
-  return to_percent(busy_ratio(window_.delta).value_or(0));
+  if (window_.has_reading && !window_.has_moved) return 0;
+  return std::nullopt;
 }
 
 DiscardCounts Sampler::discards() const {
@@ -132,6 +144,40 @@ DiscardCounts Sampler::discards() const {
     all.add(reason, keeper_.discards()[reason]);
   }
   return all;
+}
+
+HostReadings Sampler::read_host() {
+  HostReadings host;
+  const StatCounters counters = parse_stat_counters(text_);
+  host.context_switches = counters.context_switches;
+  host.interrupts = counters.interrupts;
+  host.forks = counters.forks;
+  host.running = counters.running;
+  host.blocked = counters.blocked;
+  host.load = parse_loadavg(reader_.read(HostFile::loadavg).value_or(""));
+  host.cpu_waiting_us =
+      parse_pressure_total(reader_.read(HostFile::cpu_pressure).value_or(""), "some");
+  host.irq_stalled_us =
+      parse_pressure_total(reader_.read(HostFile::irq_pressure).value_or(""), "full");
+  return host;
+}
+
+/// Only where the CPU controller is on: without cpu.max the cgroup is the whole machine, or
+/// nobody's limit.
+void Sampler::read_cgroup(milliseconds uptime) {
+  const auto limit = reader_.read(HostFile::cgroup_cpu_max);
+  const auto quota = parse_cpu_max(limit.value_or(""));
+  const auto text = reader_.read(HostFile::cgroup_cpu_stat);
+  const auto stat = parse_cgroup_cpu_stat(text.value_or(""));
+  cgroup_.reset();
+  const auto before = std::exchange(cgroup_mark_, std::nullopt);
+  if (!limit || !stat) return;
+  cgroup_mark_ = CgroupMark{stat->usage_us, uptime};
+  cgroup_.emplace(CgroupCpu{std::nullopt, quota, stat->usage_us, stat->user_us, stat->system_us,
+                            stat->periods, stat->throttled_periods, stat->throttled_us});
+  if (!quota || !before || uptime <= before->uptime || stat->usage_us < before->usage_us) return;
+  cgroup_->utilization =
+      share_of_quota(stat->usage_us - before->usage_us, uptime - before->uptime, *quota);
 }
 
 }  // namespace cpu_monitor::agent

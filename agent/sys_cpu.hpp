@@ -25,7 +25,7 @@ namespace cpu_monitor::agent {
 [[nodiscard]] std::vector<std::string> parse_words(std::string_view text);
 
 /// The number at the end of a name such as "cpu12" or "thermal_zone0", which begins with `stem`.
-/// None when anything else follows the stem.
+/// None when anything else follows the stem, a number with zeros before it included.
 [[nodiscard]] std::optional<std::uint32_t> parse_numbered_name(std::string_view name,
                                                                std::string_view stem);
 

@@ -25,13 +25,18 @@ Ticks total(const CpuTimes& times) {
 TickDelta difference(const CpuTimes& later, const CpuTimes& earlier) {
   // Unsigned until the end: raw kernel counters may be anywhere in 64 bits, and signed overflow is
   // undefined.
+  constexpr auto kSteal = static_cast<std::size_t>(CpuMode::steal);
   Ticks busy = 0;
   Ticks rest = 0;
+  Ticks steal = 0;
   const std::size_t modes = std::min(known_exclusive_modes(later), known_exclusive_modes(earlier));
   for (std::size_t mode = 0; mode < modes; ++mode) {
-    (is_rest(mode) ? rest : busy) += later.ticks[mode] - earlier.ticks[mode];
+    const Ticks growth = later.ticks[mode] - earlier.ticks[mode];
+    (is_rest(mode) ? rest : busy) += growth;
+    if (mode == kSteal) steal = growth;
   }
-  return {static_cast<std::int64_t>(busy), static_cast<std::int64_t>(rest)};
+  return {static_cast<std::int64_t>(busy), static_cast<std::int64_t>(rest),
+          static_cast<std::int64_t>(steal)};
 }
 
 std::optional<double> busy_ratio(const TickDelta& delta) {

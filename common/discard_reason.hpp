@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "common/name_table.hpp"
@@ -35,6 +36,10 @@ class DiscardCounts {
   }
   [[nodiscard]] std::uint64_t operator[](DiscardReason reason) const {
     return counts_[static_cast<std::size_t>(reason)];
+  }
+  /// Counts each reason of `events` once, however many they are.
+  void add_reasons_of(const DiscardCounts& events) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += events.counts_[i] != 0 ? 1U : 0U;
   }
   [[nodiscard]] bool any() const {
     for (auto count : counts_) {

@@ -61,6 +61,13 @@ class RunningLink {
     asio::post(io_, [this, percent] { link_.offer(sample_of(percent)); });
   }
 
+  void offer(const CpuSample& sample) {
+    asio::post(io_, [this, sample] { link_.offer(sample); });
+  }
+  void tell(const CpuFacts& facts) {
+    asio::post(io_, [this, facts] { link_.tell(facts); });
+  }
+
   [[nodiscard]] std::vector<CpuSample> acknowledged() const {
     const std::lock_guard lock(mutex_);
     return acknowledged_;
@@ -128,6 +135,73 @@ TEST(ExporterLink, PushesToARealExporterAndIsAcknowledged) {
   ASSERT_TRUE(eventually([&] { return link.acknowledged().size() == 1; }));
   EXPECT_EQ(exporter.value(R"(my_cpu_percents{endpoint="link-1",method="reported"})"), "42");
   EXPECT_EQ(link.acknowledged()[0].sequence, 1U);
+}
+
+TEST(ExporterLink, AReplacedSampleLeavesItsSlowReadingsToTheNewer) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  CpuSample first = sample_of(1);
+  first.slow.boot_time_s = 1700000000;
+  first.slow.self = ProcessCost{0.5, 4096};
+  link.offer(first);
+  CpuSample second = sample_of(2);
+  second.slow.self = ProcessCost{0.75, 8192};
+  link.offer(second);
+  link.offer(3);
+  tcp::socket socket = exporter.accept();
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+  const auto sample = std::get<CpuSample>(decoded(ScriptedExporter::hear_line(socket)));
+  EXPECT_EQ(sample.percent, 3);
+  EXPECT_EQ(sample.slow.boot_time_s, 1700000000U);
+  EXPECT_EQ(sample.slow.self, (ProcessCost{0.75, 8192}));
+}
+
+TEST(ExporterLink, ASampleThatDoesNotFitIntoALineGoesWithoutItsScheduler) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  CpuSample sample = sample_of(1);
+  CpuTimes times;
+  times.fields = kCpuModeCount;
+  times.ticks.fill(kMaxTicks);
+  sample.cpu.emplace();
+  sample.cpu->total = times;
+  Frequencies frequency;
+  for (std::uint32_t id = kMaxCpuId - kMaxCpus + 1; id <= kMaxCpuId; ++id) {
+    sample.cpu->cores.push_back({id, times});
+    sample.schedstat.push_back({id, UINT64_MAX, UINT64_MAX, UINT64_MAX});
+    frequency.scaling.push_back({id, 9'999'999});
+    frequency.hardware.push_back({id, 9'999'999});
+  }
+  sample.slow.frequency = frequency;
+  ASSERT_GT(encode(sample).size(), kMaxLineBytes);
+  link.offer(sample);
+  tcp::socket socket = exporter.accept();
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+  const std::string line = ScriptedExporter::hear_line(socket);
+  EXPECT_LE(line.size(), kMaxLineBytes);
+  const auto heard = std::get<CpuSample>(decoded(line));
+  EXPECT_TRUE(heard.schedstat.empty());
+  ASSERT_TRUE(heard.cpu);
+  EXPECT_EQ(heard.cpu, sample.cpu);
+  EXPECT_EQ(heard.slow.frequency, frequency);
+}
+
+TEST(ExporterLink, TellsFactsToAnExporterThatWelcomedIt) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
+  CpuFacts facts;
+  facts.isolated = {2, 3};
+  link.tell(facts);
+  tcp::socket socket = exporter.accept();
+  ScriptedExporter::hear_line(socket);
+  ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
+  ASSERT_TRUE(eventually([&] { return link.welcomes == 1; }));
+  facts.isolated = {5};
+  link.tell(facts);
+  EXPECT_EQ(std::get<CpuFacts>(decoded(ScriptedExporter::hear_line(socket))), facts)
+      << "what was said before the welcome was said to nobody";
 }
 
 TEST(ExporterLink, SequencesRise) {

@@ -168,7 +168,7 @@ TEST(CounterKeeper, DifferenceIsThatOfTheWholeMachine) {
   bench.add(1, CpuMode::steal, 1);
   bench.add(1, CpuMode::idle, 9);
   bench.add(0, CpuMode::iowait, 4);
-  EXPECT_EQ(bench.read(), (TickDelta{7, 13}));
+  EXPECT_EQ(bench.read(), (TickDelta{7, 13, 1}));
 }
 
 TEST(CounterKeeper, GuestIsInsideUserAndNotAddedToTheDifference) {
@@ -333,7 +333,8 @@ TEST_P(CounterKeeperMode, AWrapIsDroppedAndCounted) {
   bench.add(0, GetParam(), 1844674407370);
   EXPECT_EQ(bench.read(), std::nullopt);
   EXPECT_EQ(bench.counter(GetParam()), before);
-  EXPECT_EQ(bench.discards(DiscardReason::wrapped), 2u) << "the CPU and the machine";
+  EXPECT_EQ(bench.discards(DiscardReason::wrapped), 1u)
+      << "one reading, though the CPU and the machine wrapped";
   bench.add(0, GetParam(), 6);
   EXPECT_TRUE(bench.read());
   EXPECT_EQ(bench.counter(GetParam()), before + 6);
@@ -525,7 +526,7 @@ TEST_P(CounterKeeperFall, OfThreeSecondsStartsANewEpoch) {
   const Ticks before = bench.counter(GetParam());
   bench.add(0, GetParam(), -300);
   EXPECT_EQ(bench.read(), std::nullopt);
-  EXPECT_EQ(bench.discards(DiscardReason::suspend), 2u) << "the CPU and the machine";
+  EXPECT_EQ(bench.discards(DiscardReason::suspend), 1u);
   EXPECT_EQ(bench.counter(GetParam()), before);
   bench.add(0, GetParam(), 7);
   EXPECT_TRUE(bench.read());
@@ -560,7 +561,7 @@ TEST(CounterKeeper, AFallOfTheSumStartsANewEpoch) {
   bench.add(0, CpuMode::user, -150);
   bench.add(0, CpuMode::system, -150);
   EXPECT_EQ(bench.read(), std::nullopt);
-  EXPECT_EQ(bench.discards(DiscardReason::suspend), 2u);
+  EXPECT_EQ(bench.discards(DiscardReason::suspend), 1u);
 }
 
 TEST(CounterKeeper, AFallOfTheSumByATickLessIsAStepBack) {
@@ -579,7 +580,7 @@ TEST(CounterKeeper, AFallOfIdleHiddenInTheSumStartsANewEpoch) {
   bench.add(0, CpuMode::idle, -400);
   bench.add(0, CpuMode::user, 500);
   EXPECT_EQ(bench.read(), std::nullopt);
-  EXPECT_EQ(bench.discards(DiscardReason::suspend), 2u);
+  EXPECT_EQ(bench.discards(DiscardReason::suspend), 1u);
   EXPECT_EQ(bench.counter(CpuMode::user), 10000u) << "the interval is dropped whole";
 }
 
@@ -592,7 +593,7 @@ TEST(CounterKeeper, ASuspendNeverShowsOneHundredPercent) {
   bench.add_to_all(CpuMode::idle, 9);
   bench.add_to_all(CpuMode::user, 1);
   EXPECT_EQ(bench.read(), (TickDelta{4, 36}));
-  EXPECT_EQ(bench.discards(DiscardReason::suspend), 5u);
+  EXPECT_EQ(bench.discards(DiscardReason::suspend), 1u);
 }
 
 TEST(CounterKeeper, OneSuspendedCpuLeavesTheOthersCountersAlone) {
@@ -748,11 +749,11 @@ TEST(CounterKeeper, TheMachineAloneMayWrap) {
   EXPECT_EQ(bench.counter(CpuMode::user), 20000u);
 }
 
-TEST(CounterKeeper, EachWrappedFieldIsCounted) {
+TEST(CounterKeeper, AReadingWithTwoWrappedFieldsIsCountedOnce) {
   CounterKeeper keeper(100);
   keeper.update({times({1, 1, 1, 1}), {}}, 1s);
   keeper.update({times({1'000'000, 2, 1'000'000, 5}), {}}, 2s);
-  EXPECT_EQ(keeper.discards()[DiscardReason::wrapped], 2u);
+  EXPECT_EQ(keeper.discards()[DiscardReason::wrapped], 1u);
   EXPECT_EQ(keeper.counters(false).total, times({1, 2, 1, 5})) << "the others went on";
 }
 
@@ -765,7 +766,7 @@ TEST(CounterKeeper, AWrappedStealThatRecoversDoesNotFall) {
   EXPECT_EQ(bench.read(), std::nullopt);
   EXPECT_EQ(bench.counter(CpuMode::steal), 400u);
   bench.add(0, CpuMode::steal, 3);
-  EXPECT_EQ(bench.read(), (TickDelta{3, 0}));
+  EXPECT_EQ(bench.read(), (TickDelta{3, 0, 3}));
   EXPECT_EQ(bench.counter(CpuMode::steal), 403u);
 }
 
@@ -780,7 +781,7 @@ TEST(CounterKeeper, AStealThatStepsBelowZeroIsHeldUntilItRecovers) {
   EXPECT_EQ(bench.discards(DiscardReason::stepped_back), 1u);
   EXPECT_EQ(bench.counter(CpuMode::steal), 10u);
   bench.add(0, CpuMode::steal, 27);
-  EXPECT_EQ(bench.read(), (TickDelta{27, 0}));
+  EXPECT_EQ(bench.read(), (TickDelta{27, 0, 27}));
   EXPECT_EQ(bench.counter(CpuMode::steal), 11u);
 }
 
@@ -817,7 +818,7 @@ TEST(CounterKeeper, LimitsFollowTheTickRate) {
   EXPECT_EQ(above.read(100ms), std::nullopt);
   above.add(0, CpuMode::idle, -3072);
   EXPECT_EQ(above.read(100ms), std::nullopt);
-  EXPECT_EQ(above.discards(DiscardReason::suspend), 2u);
+  EXPECT_EQ(above.discards(DiscardReason::suspend), 1u);
 }
 
 // --- values that do not cross the wire
@@ -840,9 +841,9 @@ TEST(CounterKeeper, ACounterThatStartedAtZeroGrowsAllTheSame) {
   CounterKeeper keeper(100);
   const Ticks huge = std::numeric_limits<Ticks>::max() - 15;
   keeper.update({times({1, 2, 3, 4, 5, 6, 7, huge}), {}}, 1s);
-  EXPECT_EQ(keeper.update({times({1, 2, 3, 4, 5, 6, 7, huge + 6}), {}}, 2s), (TickDelta{6, 0}));
+  EXPECT_EQ(keeper.update({times({1, 2, 3, 4, 5, 6, 7, huge + 6}), {}}, 2s), (TickDelta{6, 0, 6}));
   EXPECT_EQ(keeper.counters(false).total[CpuMode::steal], 6u);
-  EXPECT_EQ(keeper.update({times({1, 2, 3, 4, 5, 6, 7, 3}), {}}, 3s), (TickDelta{13, 0}));
+  EXPECT_EQ(keeper.update({times({1, 2, 3, 4, 5, 6, 7, 3}), {}}, 3s), (TickDelta{13, 0, 13}));
   EXPECT_EQ(keeper.counters(false).total[CpuMode::steal], 19u) << "over the end of the ring";
   EXPECT_EQ(keeper.discards()[DiscardReason::out_of_range], 1u);
   EXPECT_EQ(keeper.discards()[DiscardReason::wrapped], 0u);
@@ -1040,7 +1041,7 @@ TEST(CounterKeeperResume, GrowthThatTimeDoesNotAllowIsDropped) {
   restart(bench, shown, bench.now);
   EXPECT_EQ(bench.counter(CpuMode::steal), 400u);
   EXPECT_EQ(bench.counter(0, CpuMode::steal), 400u);
-  EXPECT_EQ(bench.discards(DiscardReason::wrapped), 2u);
+  EXPECT_EQ(bench.discards(DiscardReason::wrapped), 1u);
   bench.add(0, CpuMode::steal, 2);
   bench.read();
   EXPECT_EQ(bench.counter(CpuMode::steal), 402u);

@@ -15,6 +15,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/temp_folder.hpp"
+
 namespace cpu_monitor::agent {
 namespace {
 
@@ -23,13 +25,8 @@ namespace fs = std::filesystem;
 /// A procfs of our own, in a fresh directory for each test.
 class HostReaderTest : public testing::Test {
  protected:
-  HostReaderTest() {
-    std::string name = testing::TempDir() + "host_reader_XXXXXX";
-    root_ = ::mkdtemp(name.data());
-  }
-  ~HostReaderTest() override { fs::remove_all(root_); }
-
   [[nodiscard]] std::string procfs() const { return root_.string(); }
+  [[nodiscard]] std::string sysfs() const { return (root_ / "sys").string(); }
   [[nodiscard]] fs::path stat_path() const { return root_ / "stat"; }
 
   void write(std::string_view text) const {
@@ -42,7 +39,10 @@ class HostReaderTest : public testing::Test {
     fs::rename(fresh, stat_path());
   }
 
-  fs::path root_;
+  void put(const fs::path& name, std::string_view text) const { folder_.put(name, text); }
+
+  tests::TempFolder folder_;
+  const fs::path& root_ = folder_.path();
 };
 
 std::size_t open_descriptors() {
@@ -65,16 +65,16 @@ void expect_fault(HostReader& reader, DiscardReason reason) {
 
 TEST_F(HostReaderTest, ReadsTheWholeText) {
   write("cpu  1 2 3 4\nintr 5\n");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_text(reader, "cpu  1 2 3 4\nintr 5\n");
 }
 
 TEST_F(HostReaderTest, ReadsStatOfTheProcFileSystemItIsGiven) {
-  EXPECT_EQ(HostReader("/proc").stat_path(), "/proc/stat");
+  EXPECT_EQ(HostReader("/proc", "/sys").stat_path(), "/proc/stat");
 }
 
 TEST_F(HostReaderTest, ReadsThisMachine) {
-  HostReader reader("/proc");
+  HostReader reader("/proc", "/sys");
   for (int i = 0; i < 3; ++i) {
     const auto text = reader.read_stat();
     ASSERT_TRUE(text) << text.error().detail;
@@ -85,14 +85,14 @@ TEST_F(HostReaderTest, ReadsThisMachine) {
 
 TEST_F(HostReaderTest, EachReadingBeginsAtTheStart) {
   write("one");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_text(reader, "one");
   expect_text(reader, "one");
 }
 
 TEST_F(HostReaderTest, EachReadingIsNew) {
   write("one");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_text(reader, "one");
   write("a longer text");
   expect_text(reader, "a longer text");
@@ -104,7 +104,7 @@ TEST_F(HostReaderTest, KeepsOneDescriptorOpen) {
   write("one");
   const std::size_t before = open_descriptors();
   {
-    HostReader reader(procfs());
+    HostReader reader(procfs(), sysfs());
     for (int i = 0; i < 100; ++i) expect_text(reader, "one");
     EXPECT_EQ(open_descriptors(), before + 1);
   }
@@ -113,7 +113,7 @@ TEST_F(HostReaderTest, KeepsOneDescriptorOpen) {
 
 TEST_F(HostReaderTest, FailuresLeakNoDescriptor) {
   fs::create_directory(stat_path());
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   const std::size_t before = open_descriptors();
   for (int i = 0; i < 100; ++i) expect_fault(reader, DiscardReason::not_a_file);
   fs::remove(stat_path());
@@ -124,30 +124,30 @@ TEST_F(HostReaderTest, FailuresLeakNoDescriptor) {
 }
 
 TEST_F(HostReaderTest, NoFileIsMissing) {
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::missing);
 }
 
 TEST_F(HostReaderTest, NoDirectoryIsMissing) {
-  HostReader reader(procfs() + "/nowhere");
+  HostReader reader(procfs() + "/nowhere", sysfs());
   expect_fault(reader, DiscardReason::missing);
 }
 
 TEST_F(HostReaderTest, AFileInPlaceOfTheDirectoryIsMissing) {
   write("");
-  HostReader reader(stat_path().string());
+  HostReader reader(stat_path().string(), sysfs());
   expect_fault(reader, DiscardReason::missing);
 }
 
 TEST_F(HostReaderTest, ADanglingLinkIsMissing) {
   fs::create_symlink(root_ / "nothing", stat_path());
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::missing);
 }
 
 TEST_F(HostReaderTest, ALinkToItselfIsUnreadable) {
   fs::create_symlink("stat", stat_path());
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::unreadable);
 }
 
@@ -155,37 +155,37 @@ TEST_F(HostReaderTest, AFileWithoutPermissionIsUnreadable) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
   write("one");
   fs::permissions(stat_path(), fs::perms::none);
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::unreadable);
 }
 
 TEST_F(HostReaderTest, APathThatIsTooLongIsUnreadable) {
-  HostReader reader("/" + std::string(5000, 'x'));
+  HostReader reader("/" + std::string(5000, 'x'), sysfs());
   expect_fault(reader, DiscardReason::unreadable);
 }
 
 TEST_F(HostReaderTest, AFailingReadIsUnreadable) {
   // The kernel refuses to read address 0 of a process, as EIO.
   fs::create_symlink("/proc/self/mem", stat_path());
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::unreadable);
 }
 
 TEST_F(HostReaderTest, ADirectoryIsNoFile) {
   fs::create_directory(stat_path());
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::not_a_file);
 }
 
 TEST_F(HostReaderTest, AFifoIsNoFileAndStopsNobody) {
   ASSERT_EQ(::mkfifo(stat_path().c_str(), 0600), 0);
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::not_a_file);
 }
 
 TEST_F(HostReaderTest, ADeviceIsNoFile) {
   fs::create_symlink("/dev/zero", stat_path());
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::not_a_file);
 }
 
@@ -196,26 +196,26 @@ TEST_F(HostReaderTest, ASocketIsNoFile) {
   ASSERT_LT(stat_path().string().size(), sizeof address.sun_path);
   stat_path().string().copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::not_a_file);
   ::close(fd);
 }
 
 TEST_F(HostReaderTest, NoBytesAreEmpty) {
   write("");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::empty);
 }
 
 TEST_F(HostReaderTest, SaysInWordsWhatTheSystemSaid) {
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   const auto read = reader.read_stat();
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().detail, stat_path().string() + ": No such file or directory");
 }
 
 TEST_F(HostReaderTest, ReadsAFileThatAppearsLater) {
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::missing);
   write("one");
   expect_text(reader, "one");
@@ -223,7 +223,7 @@ TEST_F(HostReaderTest, ReadsAFileThatAppearsLater) {
 
 TEST_F(HostReaderTest, NoticesThatTheFileWasRemoved) {
   write("one");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_text(reader, "one");
   fs::remove(stat_path());
   expect_fault(reader, DiscardReason::missing);
@@ -233,7 +233,7 @@ TEST_F(HostReaderTest, NoticesThatTheFileWasRemoved) {
 
 TEST_F(HostReaderTest, FollowsAFileThatWasReplaced) {
   write("one");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_text(reader, "one");
   replace("two");
   expect_text(reader, "two");
@@ -241,7 +241,7 @@ TEST_F(HostReaderTest, FollowsAFileThatWasReplaced) {
 
 TEST_F(HostReaderTest, NoticesThatTheFileBecameAFifo) {
   write("one");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_text(reader, "one");
   fs::remove(stat_path());
   ASSERT_EQ(::mkfifo(stat_path().c_str(), 0600), 0);
@@ -252,7 +252,7 @@ TEST_F(HostReaderTest, NoticesThatTheFileBecameAFifo) {
 
 TEST_F(HostReaderTest, ReadsOnAfterTheFileWasEmptyForAWhile) {
   write("one");
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   expect_text(reader, "one");
   write("");
   expect_fault(reader, DiscardReason::empty);
@@ -266,7 +266,7 @@ TEST_P(HostReaderLength, FitsWhole) {
   std::string text(GetParam(), 'x');
   text.back() = 'z';
   write(text);
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   const auto read = reader.read_stat();
   ASSERT_TRUE(read);
   EXPECT_TRUE(*read == text) << read->size();
@@ -276,8 +276,8 @@ std::string length_name(const testing::TestParamInfo<std::size_t>& info) {
   return "Bytes" + std::to_string(info.param);
 }
 
-constexpr std::size_t kFirst = HostReader::kFirstBufferBytes;
-constexpr std::size_t kMax = HostReader::kMaxBufferBytes;
+constexpr std::size_t kFirst = KeptFile::kFirstBufferBytes;
+constexpr std::size_t kMax = KeptFile::kMaxBufferBytes;
 
 INSTANTIATE_TEST_SUITE_P(Lengths, HostReaderLength,
                          testing::Values(1, 4096, kFirst - 1, kFirst, kFirst + 1, 2 * kFirst,
@@ -285,22 +285,115 @@ INSTANTIATE_TEST_SUITE_P(Lengths, HostReaderLength,
                          length_name);
 
 TEST_F(HostReaderTest, ALongerFileIsCutAtItsEnd) {
-  write("cpu  1 2 3 4\n" + std::string(HostReader::kMaxBufferBytes, 'x'));
-  HostReader reader(procfs());
+  write("cpu  1 2 3 4\n" + std::string(KeptFile::kMaxBufferBytes, 'x'));
+  HostReader reader(procfs(), sysfs());
   for (int i = 0; i < 2; ++i) {
     const auto read = reader.read_stat();
     ASSERT_TRUE(read);
-    EXPECT_EQ(read->size(), HostReader::kMaxBufferBytes);
+    EXPECT_EQ(read->size(), KeptFile::kMaxBufferBytes);
     EXPECT_TRUE(read->starts_with("cpu  1 2 3 4\n"));
   }
 }
 
 TEST_F(HostReaderTest, AShortTextBehindALongOneHasNoRemains) {
   write(std::string(100'000, 'x'));
-  HostReader reader(procfs());
+  HostReader reader(procfs(), sysfs());
   ASSERT_TRUE(reader.read_stat());
   write("short");
   expect_text(reader, "short");
+}
+
+// --- the files that not every machine has
+
+class HostFilesTest : public HostReaderTest {};
+
+TEST_F(HostFilesTest, AreWhereTheKernelHasThem) {
+  put("loadavg", "load");
+  put("pressure/cpu", "cpu pressure");
+  put("pressure/irq", "irq pressure");
+  put("schedstat", "sched");
+  HostReader reader(procfs(), sysfs());
+  EXPECT_EQ(reader.read(HostFile::loadavg), "load");
+  EXPECT_EQ(reader.read(HostFile::cpu_pressure), "cpu pressure");
+  EXPECT_EQ(reader.read(HostFile::irq_pressure), "irq pressure");
+  EXPECT_EQ(reader.read(HostFile::schedstat), "sched");
+}
+
+TEST_F(HostFilesTest, ThatAreMissingAreNone) {
+  HostReader reader(procfs(), sysfs());
+  for (const auto file :
+       {HostFile::loadavg, HostFile::cpu_pressure, HostFile::irq_pressure, HostFile::schedstat,
+        HostFile::cgroup_cpu_stat, HostFile::cgroup_cpu_max}) {
+    EXPECT_EQ(reader.read(file), std::nullopt);
+  }
+}
+
+TEST_F(HostFilesTest, MayComeLater) {
+  HostReader reader(procfs(), sysfs());
+  EXPECT_EQ(reader.read(HostFile::loadavg), std::nullopt);
+  put("loadavg", "0.1");
+  EXPECT_EQ(reader.read(HostFile::loadavg), "0.1");
+}
+
+TEST_F(HostFilesTest, DoNotDisturbTheTextOfStat) {
+  write("cpu  1 2 3 4\nintr 1\n");
+  put("loadavg", std::string(100'000, 'x'));
+  HostReader reader(procfs(), sysfs());
+  const auto stat = reader.read_stat();
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(reader.read(HostFile::loadavg)->size(), 100'000U);
+  EXPECT_EQ(*stat, "cpu  1 2 3 4\nintr 1\n");
+}
+
+TEST_F(HostFilesTest, OfTheCgroupAreThoseOfTheOwnOne) {
+  put("self/cgroup", "0::/system.slice/agent.service\n");
+  put("sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
+  put("sys/fs/cgroup/system.slice/agent.service/cpu.stat", "usage_usec 1\n");
+  put("sys/fs/cgroup/system.slice/agent.service/cpu.max", "max 100000\n");
+  HostReader reader(procfs(), sysfs());
+  EXPECT_EQ(reader.read(HostFile::cgroup_cpu_stat), "usage_usec 1\n");
+  EXPECT_EQ(reader.read(HostFile::cgroup_cpu_max), "max 100000\n");
+}
+
+TEST_F(HostFilesTest, OfTheCgroupStandAtTheTopInAContainer) {
+  put("self/cgroup", "0::/\n");
+  put("sys/fs/cgroup/cgroup.controllers", "cpu\n");
+  put("sys/fs/cgroup/cpu.max", "50000 100000\n");
+  HostReader reader(procfs(), sysfs());
+  EXPECT_EQ(reader.read(HostFile::cgroup_cpu_max), "50000 100000\n");
+}
+
+TEST_F(HostFilesTest, OfTheCgroupAreFoundBesideVersionOne) {
+  put("self/cgroup", "4:memory:/other\n1:cpu:/third\n0::/mine\n");
+  put("sys/fs/cgroup/unified/cgroup.controllers", "\n");
+  put("sys/fs/cgroup/unified/mine/cpu.stat", "usage_usec 2\n");
+  HostReader reader(procfs(), sysfs());
+  EXPECT_EQ(reader.read(HostFile::cgroup_cpu_stat), "usage_usec 2\n");
+}
+
+// --- files the kernel hands out a page at a time
+
+TEST(KeptFileForm, APiecewiseFileIsReadToItsEnd) {
+  // A record for each symbol, as /proc/schedstat has one for each CPU.
+  KeptFile pieces("/proc/kallsyms", KeptFile::Form::in_pieces);
+  KeptFile whole("/proc/kallsyms", KeptFile::Form::whole);
+  std::vector<char> buffer;
+  const auto first_page = whole.read(buffer);
+  ASSERT_TRUE(first_page);
+  ASSERT_LT(first_page->size(), KeptFile::kFirstBufferBytes);
+  const auto all = pieces.read(buffer);
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->size(), KeptFile::kMaxBufferBytes) << "millions of bytes, cut at the limit";
+  const auto again = pieces.read(buffer);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->size(), KeptFile::kMaxBufferBytes);
+}
+
+TEST_F(HostFilesTest, AShortPiecewiseFileIsReadOnce) {
+  put("schedstat", "cpu0 0 0 0 0 0 0 1 2 3\n");
+  HostReader reader(procfs(), sysfs());
+  EXPECT_EQ(reader.read(HostFile::schedstat), "cpu0 0 0 0 0 0 0 1 2 3\n");
+  EXPECT_EQ(reader.read(HostFile::schedstat), "cpu0 0 0 0 0 0 0 1 2 3\n");
 }
 
 }  // namespace

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <ostream>
 #include <random>
 #include <string>
@@ -398,6 +400,87 @@ TEST(ProcStatParser, RandomBytesAreReadWholeOrNotAtAll) {
     expect_whole_or_none(text);
   }
 }
+
+TEST(StatCountersParser, ReadsEveryLineBehindTheCpus) {
+  const StatCounters counters = parse_stat_counters(
+      kTotalLine +
+      "cpu0 1 2 3 4\nintr 700 1 2 3\nctxt 800\nbtime 1700000000\nprocesses 900\n"
+      "procs_running 3\nprocs_blocked 1\nsoftirq 5 1 1 1\n");
+  EXPECT_EQ(counters.interrupts, 700u);
+  EXPECT_EQ(counters.context_switches, 800u);
+  EXPECT_EQ(counters.boot_time_s, 1700000000u);
+  EXPECT_EQ(counters.forks, 900u);
+  EXPECT_EQ(counters.running, 3u);
+  EXPECT_EQ(counters.blocked, 1u);
+}
+
+TEST(StatCountersParser, ReadsARealFile) {
+  const StatCounters counters = parse_stat_counters(fixture("linux_6_18_two_cpus.txt"));
+  EXPECT_TRUE(counters.interrupts);
+  EXPECT_TRUE(counters.context_switches);
+  EXPECT_TRUE(counters.boot_time_s);
+  EXPECT_TRUE(counters.forks);
+  EXPECT_TRUE(counters.running);
+  EXPECT_TRUE(counters.blocked);
+}
+
+TEST(StatCountersParser, ALongInterruptLineHidesNothing) {
+  std::string text = "intr 7";
+  for (int i = 0; i < 300'000; ++i) text += " 0";
+  const StatCounters counters = parse_stat_counters(text + "\nctxt 8\n");
+  EXPECT_EQ(counters.interrupts, 7u);
+  EXPECT_EQ(counters.context_switches, 8u);
+}
+
+TEST(StatCountersParser, TheOrderOfTheLinesIsFree) {
+  const StatCounters counters = parse_stat_counters("procs_blocked 1\nctxt 2\nintr 3\n");
+  EXPECT_EQ(counters.blocked, 1u);
+  EXPECT_EQ(counters.context_switches, 2u);
+  EXPECT_EQ(counters.interrupts, 3u);
+}
+
+TEST(StatCountersParser, ReadsTheLargestNumber) {
+  EXPECT_EQ(parse_stat_counters("ctxt 18446744073709551615\n").context_switches,
+            std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(StatCountersParser, ABadLineDoesNotSpoilTheOthers) {
+  const StatCounters counters = parse_stat_counters("intr x\nctxt 2\nbtime -1\nprocesses 4\n");
+  EXPECT_EQ(counters.interrupts, std::nullopt);
+  EXPECT_EQ(counters.context_switches, 2u);
+  EXPECT_EQ(counters.boot_time_s, std::nullopt);
+  EXPECT_EQ(counters.forks, 4u);
+}
+
+TEST(StatCountersParser, TheLineThatIsCutOffIsAbsent) {
+  const StatCounters counters = parse_stat_counters("intr 1 2\nctxt 2\nprocesses 12");
+  EXPECT_EQ(counters.context_switches, 2u);
+  EXPECT_EQ(counters.forks, std::nullopt);
+}
+
+class StatCountersAbsent : public testing::TestWithParam<Case> {};
+
+TEST_P(StatCountersAbsent, SaysNothing) {
+  EXPECT_EQ(parse_stat_counters(GetParam().text), StatCounters{});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Texts, StatCountersAbsent,
+    testing::Values(Case{"NoBytes", ""}, Case{"OnlyCpuLines", kTotalLine},
+                    Case{"NoNumber", "ctxt\n"}, Case{"ABlankForANumber", "ctxt \n"},
+                    Case{"Letters", "ctxt many\n"}, Case{"Negative", "ctxt -1\n"},
+                    Case{"Plus", "ctxt +1\n"}, Case{"Fraction", "ctxt 1.5\n"},
+                    Case{"Hexadecimal", "ctxt 0x10\n"},
+                    Case{"TwoToThe64", "ctxt 18446744073709551616\n"},
+                    Case{"LettersBehindTheNumber", "ctxt 12x\n"}, Case{"TwoBlanks", "ctxt  12\n"},
+                    Case{"Tab", "ctxt\t12\n"}, Case{"ColonBehindTheWord", "ctxt: 12\n"},
+                    Case{"BlankBeforeTheWord", " ctxt 12\n"}, Case{"CapitalWord", "CTXT 12\n"},
+                    Case{"LongerWord", "ctxts 12\n"}, Case{"ShorterWord", "ctx 12\n"},
+                    Case{"CarriageReturn", "ctxt 12\r\n"}, Case{"CutOffNumber", "ctxt 12"},
+                    Case{"CutOffInterrupts", "intr 12 1 2 3"}, Case{"EmptyLines", "\n\n\n"},
+                    Case{"ZeroByte", std::string("ctxt 1\0002\n", 9)},
+                    Case{"OtherLines", "softirq 1 2\npage 1\n"}),
+    case_name);
 
 }  // namespace
 }  // namespace cpu_monitor::agent
