@@ -121,6 +121,7 @@ void AgentSession::handle(const Hello& hello) {
   welcome.exporter_version = std::string(version());
   welcome.idle_timeout = idle_timeout_;
   welcome.groups = context_.groups;
+  welcome.peak_window = context_.peak_window;
   welcome.resume = std::move(claim->resume);
   framer_.set_max_line_bytes(kMaxLineBytes);
   connection_.stream->send(encode(welcome));

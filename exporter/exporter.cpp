@@ -66,13 +66,14 @@ IngestListener::Settings listener_settings(const ExporterOptions& options, Sessi
   settings.max_connections =
       std::min(options.max_agents + kNewcomers, descriptor_limit() - kOtherDescriptors / 2);
   settings.groups = options.collect;
+  settings.peak_window = options.peak_window;
   settings.limits = limits;
   settings.limits.max_sample_rate = options.max_sample_rate;
   return settings;
 }
 
 WebServer::Settings web_settings(const ExporterOptions& options) {
-  return {options.web_addresses, options.telemetry_path, options.collect};
+  return {options.web_addresses, options.telemetry_path, {options.collect, options.peak_window}};
 }
 
 void log_addresses(const char* component, const std::vector<HostPort>& addresses) {

@@ -106,7 +106,8 @@ Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection, 
         *newest->time - std::chrono::floor<milliseconds>(now.system.time_since_epoch());
   }
   update_resume(record->resume, *newest);
-  if (record->sample) merged->slow.inherit(record->sample->slow);
+  merged->slow.inherit(record->slow);
+  record->slow = merged->slow;
   record->sample.swap(newest);  // the old one is freed when the lock is gone
   return Applied::applied;
 }
@@ -153,7 +154,9 @@ void Fleet::expire(const Moment& now) {
   expired_at_ = now.steady;
   std::erase_if(records_, [&](const auto& entry) { return is_forgotten(entry.second, now); });
   for (auto& [endpoint, record] : records_) {
-    if (state_of(record, now) == AgentState::gone) record.sample.reset();
+    if (state_of(record, now) != AgentState::gone) continue;
+    record.sample.reset();
+    if (!record.holder) forget_process(record);
   }
 }
 
@@ -246,6 +249,11 @@ bool Fleet::may_take_over(const Record& record, const Hello& hello, const Moment
   return !record.last_takeover || now.steady - *record.last_takeover >= kTakeoverPause;
 }
 
+void Fleet::forget_process(Record& record) {
+  record.slow = {};
+  record.facts.reset();
+}
+
 bool Fleet::make_room(const Moment& now) {
   if (records_.size() < limits_.max_agents) return true;
   auto longest_unheard = records_.end();
@@ -271,6 +279,9 @@ Fleet::Record& Fleet::remember(const Hello& hello, const Moment& now) {
 
 void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connection,
                       const Moment& now) {
+  // A process that was gone tells everything anew when it connects again.
+  const bool goes_on = are_same(record.session, hello.session) && !is_hidden(record, now) &&
+                       state_of(record, now) != AgentState::gone;
   const bool is_same_unit =
       record.identity && record.identity->ticks_per_second == hello.ticks_per_second;
   // A name that comes back after a goodbye is new to the page; only its counters go on.
@@ -282,10 +293,8 @@ void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connectio
   }
   if (!is_same_unit) record.sample.reset();  // its ticks would be read as something they are not
   if (!is_same_unit || !are_same(record.boot_id, hello.boot_id)) record.resume.reset();
-  if (!are_same(record.session, hello.session)) {
-    record.last_sequence = 0;
-    record.facts.reset();
-  }
+  if (!are_same(record.session, hello.session)) record.last_sequence = 0;
+  if (!goes_on) forget_process(record);
 
   record.identity = identity_of(hello);
   record.session = hello.session;

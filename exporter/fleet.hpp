@@ -121,8 +121,8 @@ class Fleet {
   [[nodiscard]] Result<Claim, RefusalCode> claim(const Hello& hello, ConnectionId connection,
                                                  const Moment& now);
 
-  /// A sample from the holder.  It replaces the last one, from which it inherits the slow readings
-  /// it does not have itself.
+  /// A sample from the holder.  It replaces the last one; if that came from the same process, it
+  /// inherits the slow readings it does not have itself.
   [[nodiscard]] Applied apply(std::string_view endpoint, ConnectionId connection, CpuSample sample,
                               const Moment& now);
 
@@ -184,6 +184,8 @@ class Fleet {
     SteadyTime last_heard;   ///< the last sample, or the first hello
     SteadyTime alive_until;  ///< when the silence since last_heard becomes too long
     std::shared_ptr<const CpuSample> sample;
+    // What the process that holds the name said, and what stands until it says otherwise.
+    SlowReadings slow;
     std::shared_ptr<const CpuFacts> facts;
     std::optional<std::chrono::system_clock::time_point> last_sample;  ///< none: there was none yet
     std::optional<std::chrono::milliseconds> clock_skew;
@@ -201,6 +203,8 @@ class Fleet {
   [[nodiscard]] Record* find_remembered(std::string_view endpoint, const Moment& now);
   [[nodiscard]] static bool may_take_over(const Record& record, const Hello& hello,
                                           const Moment& now);
+  /// Forgets what stands until the process says otherwise.
+  static void forget_process(Record& record);
   [[nodiscard]] bool make_room(const Moment& now);
   [[nodiscard]] Record& remember(const Hello& hello, const Moment& now);
   void hand_over(Record& record, const Hello& hello, ConnectionId connection, const Moment& now);

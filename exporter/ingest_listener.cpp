@@ -65,7 +65,11 @@ IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& f
     : io_(io),
       settings_(std::move(settings)),
       fleet_(fleet),
-      context_{fleet, metrics, settings_.limits, settings_.groups,
+      context_{fleet,
+               metrics,
+               settings_.limits,
+               settings_.groups,
+               settings_.peak_window,
                [this](ConnectionId id) { close_connection(id); }},
       sweep_(io),
       random_(std::random_device{}()) {

@@ -34,6 +34,7 @@ class IngestListener {
     std::size_t max_connections =
         10'512;  ///< agents, and newcomers that have not said who they are
     MetricGroups groups = MetricGroups::usual();
+    std::chrono::milliseconds peak_window = kDefaultPeakWindow;
     SessionLimits limits;
   };
 

@@ -173,6 +173,10 @@ void add_agent_flags(CommandLine& command_line, ExporterOptions& options) {
   command_line.add_value(
       {"--agent.forget-after", "Silence after which a machine is forgotten, up to 1000d"},
       forget_after, options.forget_after);
+  command_line.add_value(
+      {"--peak.window",
+       "How far the burst peaks look back, 1s..1h; keep it above the scrape interval"},
+      duration_between(kMinPeakWindow, kMaxPeakWindow), options.peak_window);
 }
 
 void add_web_flags(CommandLine& command_line, ExporterOptions& options,
@@ -187,7 +191,9 @@ void add_web_flags(CommandLine& command_line, ExporterOptions& options,
       parse_telemetry_path, as_it_is};
   command_line.add_value({"--web.telemetry-path", "Where the metrics are"}, path,
                          options.telemetry_path);
-  command_line.add_list({"--web.collect", "What to collect and show"},
+  command_line.add_list({"--web.collect",
+                         "A group to collect and show; detail, more of node_exporter's CPU "
+                         "families, is off by default"},
                         one_of("GROUP", kMetricGroupNames), groups);
 }
 

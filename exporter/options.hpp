@@ -8,6 +8,7 @@
 #include "common/command_line.hpp"
 #include "common/host_port.hpp"
 #include "common/log.hpp"
+#include "common/messages.hpp"
 #include "common/metric_group.hpp"
 
 namespace cpu_monitor::exporter {
@@ -21,6 +22,7 @@ struct ExporterOptions {
   double max_sample_rate = 10;  ///< a second, of one agent, sustained
   std::chrono::milliseconds stale_after = std::chrono::seconds(15);
   std::chrono::milliseconds forget_after = std::chrono::hours(24);
+  std::chrono::milliseconds peak_window = kDefaultPeakWindow;  ///< of the burst peaks
   std::vector<HostPort> web_addresses{{"127.0.0.1", 8000}};
   std::string telemetry_path = "/metrics";
   MetricGroups collect = MetricGroups::usual();

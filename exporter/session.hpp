@@ -34,6 +34,7 @@ struct SessionContext {
   SelfMetrics& metrics;
   SessionLimits limits;
   MetricGroups groups;
+  std::chrono::milliseconds peak_window;
   std::function<void(Fleet::ConnectionId)> close_connection;
   log::Throttle refusal_log{std::chrono::seconds(1)};
 };

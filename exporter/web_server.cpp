@@ -19,7 +19,6 @@
 #include <CivetServer.h>
 
 #include "common/log.hpp"
-#include "exporter/exposition.hpp"
 #include "exporter/page/page.hpp"
 #include "exporter/page_query.hpp"
 
@@ -44,17 +43,17 @@ class Page {
 /// /metrics: the fleet in the Prometheus text format.
 class MetricsPage : public Page {
  public:
-  MetricsPage(MetricGroups collected, const Fleet& fleet, PercentGauge& gauge, SelfMetrics& metrics)
-      : collected_(collected), fleet_(fleet), gauge_(gauge), metrics_(metrics) {}
+  MetricsPage(PageSettings settings, const Fleet& fleet, PercentGauge& gauge, SelfMetrics& metrics)
+      : settings_(settings), fleet_(fleet), gauge_(gauge), metrics_(metrics) {}
 
   Response get(std::string_view query) override {
-    const auto groups = parse_page_query(query, collected_);
+    const auto groups = parse_page_query(query, settings_.groups);
     if (!groups) return {400, kPlainText, groups.error().detail + "\n"};
     let_ingest_catch_up();
     const FleetSnapshot snapshot = fleet_.snapshot(Moment::now());
     Response response{200, "text/plain; version=0.0.4; charset=utf-8", {}};
     if (groups->has(MetricGroup::percent)) gauge_.render(snapshot, response.body);
-    render_agents(snapshot, *groups, response.body);
+    render_agents(snapshot, {*groups, settings_.peak_window}, response.body);
     if (groups->has(MetricGroup::exporter)) metrics_.render(snapshot, response.body);
     return response;
   }
@@ -69,7 +68,7 @@ class MetricsPage : public Page {
     }
   }
 
-  MetricGroups collected_;
+  PageSettings settings_;
   const Fleet& fleet_;
   PercentGauge& gauge_;
   SelfMetrics& metrics_;
@@ -283,7 +282,7 @@ WebServer::WebServer(Settings settings, const Fleet& fleet, PercentGauge& gauge,
   router.add("/-/healthy", std::make_unique<ProbePage>("healthy", [] { return true; }));
   router.add("/-/ready", std::make_unique<ProbePage>("ready", [this] { return is_ready_.load(); }));
   router.add(settings.telemetry_path,
-             std::make_unique<MetricsPage>(settings.collected, fleet, gauge, metrics));
+             std::make_unique<MetricsPage>(settings.page, fleet, gauge, metrics));
   for (const HostPort& address : settings.addresses) require_free(address);
   try {
     impl_->server =

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/host_port.hpp"
-#include "common/metric_group.hpp"
+#include "exporter/exposition.hpp"
 #include "exporter/fleet.hpp"
 #include "exporter/percent_gauge.hpp"
 #include "exporter/self_metrics.hpp"
@@ -26,7 +26,7 @@ class WebServer {
   struct Settings {
     std::vector<HostPort> addresses;  ///< loopback IPv4
     std::string telemetry_path = "/metrics";
-    MetricGroups collected = MetricGroups::usual();
+    PageSettings page{MetricGroups::usual()};  ///< a page without a query
   };
 
   /// Serves at once.  Throws std::runtime_error that names the address and the flag to change.

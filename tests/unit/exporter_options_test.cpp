@@ -4,6 +4,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ TEST(ExporterOptions, HaveTheDocumentedDefaults) {
   EXPECT_EQ(options.web_addresses, (std::vector<HostPort>{{"127.0.0.1", 8000}}));
   EXPECT_EQ(options.telemetry_path, "/metrics");
   EXPECT_EQ(options.collect, MetricGroups::usual());
+  EXPECT_EQ(options.peak_window, 2min);
   EXPECT_EQ(options.log_level, log::Level::info);
   EXPECT_EQ(options.log_format, log::Format::logfmt);
 }
@@ -113,6 +115,8 @@ TEST(ExporterOptions, TakeLimitsAtTheirEnds) {
   EXPECT_EQ(options_of({"--ingest.max-sample-rate", "10000"}).max_sample_rate, 10'000);
   EXPECT_EQ(options_of({"--agent.stale-after", "1s"}).stale_after, 1s);
   EXPECT_EQ(options_of({"--agent.forget-after", "1000d"}).forget_after, std::chrono::days(1000));
+  EXPECT_EQ(options_of({"--peak.window", "1s"}).peak_window, 1s);
+  EXPECT_EQ(options_of({"--peak.window", "1h"}).peak_window, 1h);
 }
 
 TEST(ExporterOptions, CollectWhatIsNamed) {
@@ -120,6 +124,23 @@ TEST(ExporterOptions, CollectWhatIsNamed) {
   expected.add(MetricGroup::percent);
   expected.add(MetricGroup::agent);
   EXPECT_EQ(options_of({"--web.collect", "agent", "--web.collect", "percent"}).collect, expected);
+}
+
+TEST(ExporterOptions, CollectDetailOnlyWhenNamed) {
+  EXPECT_FALSE(options_of({}).collect.has(MetricGroup::detail));
+  EXPECT_TRUE(options_of({}).collect.has(MetricGroup::burst));
+  MetricGroups expected;
+  expected.add(MetricGroup::burst);
+  expected.add(MetricGroup::detail);
+  EXPECT_EQ(options_of({"--web.collect", "detail", "--web.collect", "burst"}).collect, expected);
+}
+
+TEST(ExporterOptions, CollectEverythingWhenEverythingIsNamed) {
+  Arguments arguments;
+  for (const std::string_view name : kMetricGroupNames.names) {
+    arguments.insert(arguments.end(), {"--web.collect", std::string(name)});
+  }
+  EXPECT_EQ(options_of(arguments).collect, MetricGroups::all());
 }
 
 TEST(ExporterOptions, ServeOnLocalhost) {
@@ -314,6 +335,9 @@ INSTANTIATE_TEST_SUITE_P(
                     bad_value("Fraction", "--agent.stale-after", "1.5s", "1s to 1d"),
                     bad_value("Empty", "--agent.stale-after", "", "1s to 1d"),
                     bad_value("ForgetTooLate", "--agent.forget-after", "1001d", "1000d"),
+                    bad_value("PeakTooShort", "--peak.window", "999ms", "1s to 1h"),
+                    bad_value("PeakTooLong", "--peak.window", "1h1ms", "1s to 1h"),
+                    bad_value("PeakNoUnit", "--peak.window", "120", "1s to 1h"),
                     bad_value("ForgetNever", "--agent.forget-after", "0s", "--agent.stale-after"),
                     BadCase{"ForgetBeforeStale",
                             {"--agent.stale-after", "2h", "--agent.forget-after", "1h"},
@@ -408,8 +432,23 @@ TEST(ExporterHelp, HasOneEntryForEveryFlagWithItsDefault) {
   EXPECT_EQ(names, (std::set<std::string>{
                        "--help", "--version", "--ingest.listen-address", "--ingest.allow-anonymous",
                        "--ingest.legacy-allow", "--ingest.max-agents", "--ingest.max-sample-rate",
-                       "--agent.stale-after", "--agent.forget-after", "--web.listen-address",
-                       "--web.telemetry-path", "--web.collect", "--log.level", "--log.format"}));
+                       "--agent.stale-after", "--agent.forget-after", "--peak.window",
+                       "--web.listen-address", "--web.telemetry-path", "--web.collect",
+                       "--log.level", "--log.format"}));
+}
+
+TEST(ExporterHelp, SaysThatDetailIsOffByDefault) {
+  const std::string words = flags_in(parse({"--help"}).text)["--web.collect"];
+  EXPECT_NE(words.find("detail"), std::string::npos) << words;
+  EXPECT_NE(words.find("off by default"), std::string::npos) << words;
+  EXPECT_NE(words.find("(default: percent, cpu, load, burst, agent, exporter)"), std::string::npos)
+      << words;
+}
+
+TEST(ExporterHelp, SaysThatThePeakWindowIsLongerThanAScrapeInterval) {
+  const std::string words = flags_in(parse({"--help"}).text)["--peak.window"];
+  EXPECT_NE(words.find("keep it above"), std::string::npos) << words;
+  EXPECT_NE(words.find("(default: 2m)"), std::string::npos) << words;
 }
 
 TEST(ExporterHelp, WinsOverAnythingElse) { EXPECT_EQ(parse({"--bogus", "--help"}).exit_code, 0); }

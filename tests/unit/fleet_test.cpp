@@ -1362,6 +1362,206 @@ TEST(FleetExpireMemory, LetsGoOfTheSampleOfAGoneAgent) {
 }
 
 // ---------------------------------------------------------------------------------------------
+// What a process said stands until it says otherwise.
+
+/// Process p1 as web-1, connection 1: its sample 1 at 0 s said that the machine booted at 1000.
+class SlowAgent {
+ public:
+  SlowAgent() {
+    claim(fleet, hello_of_process("p1"), 1, 0s);
+    CpuSample first = sample_of(1);
+    first.slow.boot_time_s = 1000;
+    first.slow.self = ProcessCost{0.5, 4096};
+    EXPECT_EQ(fleet.apply("web-1", 1, first, at(0s)), Fleet::Applied::applied);
+  }
+
+  static Hello hello_of_process(const std::string& session) {
+    Hello hello = hello_of("web-1");
+    hello.session = session;
+    return hello;
+  }
+
+  /// What is shown after `sample` on `connection`.
+  SlowReadings slow_after(CpuSample sample, Fleet::ConnectionId connection, milliseconds when) {
+    EXPECT_EQ(fleet.apply("web-1", connection, std::move(sample), at(when)),
+              Fleet::Applied::applied);
+    return look(fleet, when)->sample->slow;
+  }
+
+  Fleet fleet{Fleet::Limits{}};
+};
+
+TEST(FleetSlowReadings, StandUntilTheProcessSaysOtherwise) {
+  SlowAgent agent;
+  EXPECT_EQ(agent.slow_after(sample_of(2), 1, 1s).boot_time_s, 1000U);
+  CpuSample third = sample_of(3);
+  third.slow.boot_time_s = 1001;
+  const SlowReadings after_third = agent.slow_after(third, 1, 2s);
+  EXPECT_EQ(after_third.boot_time_s, 1001U);
+  EXPECT_EQ(after_third.self, (ProcessCost{0.5, 4096}));
+  EXPECT_EQ(agent.slow_after(sample_of(4), 1, 3s), after_third);
+}
+
+TEST(FleetSlowReadings, OfASourceThatHasGoneStayEmpty) {
+  SlowAgent agent;
+  CpuSample second = sample_of(2);
+  second.slow.temperature.emplace({ZoneTemperature{0, 44'000}});
+  EXPECT_EQ(agent.slow_after(second, 1, 1s).temperature->size(), 1U);
+  CpuSample third = sample_of(3);
+  third.slow.temperature.emplace();
+  EXPECT_TRUE(agent.slow_after(third, 1, 2s).temperature->empty());
+  EXPECT_TRUE(agent.slow_after(sample_of(4), 1, 3s).temperature->empty());
+}
+
+TEST(FleetSlowReadings, OutliveAReconnectOfTheProcess) {
+  SlowAgent agent;
+  agent.fleet.release("web-1", 1);
+  claim(agent.fleet, SlowAgent::hello_of_process("p1"), 2, 5s);
+  EXPECT_EQ(agent.slow_after(sample_of(2), 2, 5s).boot_time_s, 1000U);
+}
+
+TEST(FleetSlowReadings, OutliveASilenceOnAnOpenConnection) {
+  SlowAgent agent;
+  agent.fleet.expire(at(1h));
+  EXPECT_EQ(agent.slow_after(sample_of(2), 1, 1h).boot_time_s, 1000U);
+}
+
+TEST(FleetSlowReadings, AreNotInheritedFromAnotherProcess) {
+  SlowAgent agent;
+  agent.fleet.release("web-1", 1);
+  claim(agent.fleet, SlowAgent::hello_of_process("p2"), 2, 5s);
+  EXPECT_EQ(look(agent.fleet, 5s)->sample->slow.boot_time_s, 1000U) << "the last sample still is";
+  EXPECT_EQ(agent.slow_after(sample_of(1), 2, 5s), SlowReadings{});
+}
+
+TEST(FleetSlowReadings, AreNotInheritedByAProcessThatDoesNotSayWhichItIs) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  CpuSample first = sample_of(1);
+  first.slow.boot_time_s = 1000;
+  ASSERT_EQ(fleet.apply("web-1", 1, first, at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  claim(fleet, hello_of("web-1"), 2, 1s);
+  ASSERT_EQ(fleet.apply("web-1", 2, sample_of(1), at(1s)), Fleet::Applied::applied);
+  EXPECT_EQ(look(fleet, 1s)->sample->slow, SlowReadings{});
+}
+
+TEST(FleetSlowReadings, AreSaidAnewByAProcessThatWasGone) {
+  for (const bool expires : {false, true}) {
+    SlowAgent agent;
+    agent.fleet.release("web-1", 1);
+    if (expires) agent.fleet.expire(at(1h));
+    claim(agent.fleet, SlowAgent::hello_of_process("p1"), 2, 1h);
+    EXPECT_EQ(agent.slow_after(sample_of(2), 2, 1h), SlowReadings{}) << expires;
+  }
+}
+
+TEST(FleetSlowReadings, OfAnIgnoredSampleAreIgnored) {
+  SlowAgent agent;
+  CpuSample repeated = sample_of(1);
+  repeated.slow.boot_time_s = 7;
+  EXPECT_EQ(agent.fleet.apply("web-1", 1, repeated, at(1s)), Fleet::Applied::sequence_not_rising);
+  EXPECT_EQ(agent.fleet.apply("web-1", 9, repeated, at(1s)), Fleet::Applied::not_holder);
+  EXPECT_EQ(agent.slow_after(sample_of(2), 1, 1s).boot_time_s, 1000U);
+}
+
+CpuFacts facts_of(std::vector<std::uint32_t> online) {
+  CpuFacts facts;
+  facts.online = std::move(online);
+  return facts;
+}
+
+TEST(FleetFacts, AreNoneUntilTheyAreSaid) {
+  const SlowAgent agent;
+  EXPECT_EQ(look(agent.fleet, 0s)->facts, nullptr);
+}
+
+TEST(FleetFacts, StandUntilTheNext) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0, 1})));
+  EXPECT_EQ(agent.fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::applied);
+  EXPECT_EQ(*look(agent.fleet, 1s)->facts, facts_of({0, 1}));
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  EXPECT_EQ(*look(agent.fleet, 1s)->facts, facts_of({0}));
+}
+
+TEST(FleetFacts, LeaveThoseOfAnEarlierSnapshotAlone) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0, 1})));
+  const auto earlier = look(agent.fleet, 1s);
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  EXPECT_EQ(*earlier->facts, facts_of({0, 1}));
+}
+
+TEST(FleetFacts, AreNoSignOfLife) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  EXPECT_EQ(state(agent.fleet, 10001ms), AgentState::silent);
+}
+
+TEST(FleetFacts, AreHiddenWhenTheAgentIsGone) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  EXPECT_NE(look(agent.fleet, 15s)->facts, nullptr);
+  EXPECT_EQ(look(agent.fleet, 15001ms)->facts, nullptr);
+  agent.fleet.expire(at(1h));
+  EXPECT_EQ(agent.fleet.apply("web-1", 1, sample_of(2), at(1h)), Fleet::Applied::applied);
+  EXPECT_EQ(*look(agent.fleet, 1h)->facts, facts_of({0})) << "the process never left";
+}
+
+TEST(FleetFacts, OfADisplacedConnectionAreIgnored) {
+  SlowAgent agent;
+  claim(agent.fleet, SlowAgent::hello_of_process("p1"), 2, 1s);
+  EXPECT_TRUE(agent.fleet.learn("web-1", 2, facts_of({0, 1})));
+  EXPECT_FALSE(agent.fleet.learn("web-1", 1, facts_of({7})));
+  EXPECT_EQ(*look(agent.fleet, 1s)->facts, facts_of({0, 1}));
+}
+
+TEST(FleetFacts, OfANameThatNobodyHoldsAreIgnored) {
+  SlowAgent agent;
+  EXPECT_FALSE(agent.fleet.learn("web-2", 1, facts_of({0})));
+  agent.fleet.release("web-1", 1);
+  EXPECT_FALSE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  EXPECT_EQ(look(agent.fleet, 1s)->facts, nullptr);
+}
+
+TEST(FleetFacts, OutliveAReconnectOfTheProcess) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  agent.fleet.release("web-1", 1);
+  claim(agent.fleet, SlowAgent::hello_of_process("p1"), 2, 5s);
+  EXPECT_EQ(*look(agent.fleet, 5s)->facts, facts_of({0}));
+}
+
+TEST(FleetFacts, LeaveWithTheirProcess) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  agent.fleet.release("web-1", 1);
+  claim(agent.fleet, SlowAgent::hello_of_process("p2"), 2, 5s);
+  EXPECT_EQ(look(agent.fleet, 5s)->facts, nullptr);
+}
+
+TEST(FleetFacts, LeaveWithAGoodbye) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  agent.fleet.leave("web-1", 1, false, at(1s));
+  claim(agent.fleet, SlowAgent::hello_of_process("p1"), 2, 20s);
+  EXPECT_EQ(agent.fleet.apply("web-1", 2, sample_of(2), at(20s)), Fleet::Applied::applied);
+  EXPECT_EQ(look(agent.fleet, 20s)->facts, nullptr);
+}
+
+TEST(FleetFacts, AreFreedWithAnAgentThatIsGoneAndNotConnected) {
+  SlowAgent agent;
+  EXPECT_TRUE(agent.fleet.learn("web-1", 1, facts_of({0})));
+  const std::weak_ptr<const CpuFacts> facts = look(agent.fleet, 0s)->facts;
+  agent.fleet.expire(at(1h));
+  EXPECT_FALSE(facts.expired());
+  agent.fleet.release("web-1", 1);
+  agent.fleet.expire(at(1h));
+  EXPECT_TRUE(facts.expired());
+}
+
+// ---------------------------------------------------------------------------------------------
 // A pause of the exporter itself.
 
 TEST(FleetIsBehind, IsNotKnownBeforeTheFirstExpire) {

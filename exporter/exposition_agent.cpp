@@ -1,0 +1,97 @@
+// What is known of the agents themselves.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "exporter/exposition_parts.hpp"
+
+namespace cpu_monitor::exporter {
+namespace {
+
+using std::chrono::milliseconds;
+
+void render_info(const Rows& rows, std::string& page) {
+  Family family("cpu_monitor_agent_info", "gauge",
+                "What an agent says of itself: its version, the file system of its procfs and its "
+                "labels.",
+                page);
+  for (const Row& row : rows) {
+    const AgentIdentity& identity = *row.agent->identity;
+    std::string labels = row.endpoint;
+    append_label(labels, "version", identity.version);
+    if (!identity.proc_filesystem.empty()) {
+      append_label(labels, "procfs", identity.proc_filesystem);
+    }
+    for (const auto& [name, value] : identity.labels) append_label(labels, "label_" + name, value);
+    family.add(labels, std::uint64_t{1});
+  }
+}
+
+void render_discards(const Rows& rows, std::string& page) {
+  Family family("cpu_monitor_agent_samples_discarded_total", "counter",
+                "Readings an agent threw away instead of showing something untrue.", page);
+  for (const Row& row : rows) {
+    const AgentView& agent = *row.agent;
+    if (!agent.sample || !agent.sample->discarded) continue;
+    for (std::size_t i = 0; i < kDiscardReasonNames.size(); ++i) {
+      const std::uint64_t count = (*agent.sample->discarded)[static_cast<DiscardReason>(i)];
+      if (count == 0) continue;
+      std::string labels = row.endpoint;
+      append_label(labels, "reason", kDiscardReasonNames.names[i]);
+      family.add(labels, count);
+    }
+  }
+}
+
+std::optional<std::uint64_t> up(const AgentView& agent) {
+  return agent.state == AgentState::alive ? 1 : 0;
+}
+
+std::optional<milliseconds> last_sample(const AgentView& agent) {
+  if (!agent.last_sample) return std::nullopt;
+  return std::chrono::floor<milliseconds>(agent.last_sample->time_since_epoch());
+}
+
+std::optional<milliseconds> clock_skew(const AgentView& agent) { return agent.clock_skew; }
+
+std::optional<std::uint64_t> connects(const AgentView& agent) { return agent.connects; }
+
+std::optional<double> process_cpu_seconds(const AgentView& agent) {
+  if (!agent.sample || !agent.sample->slow.self) return std::nullopt;
+  return agent.sample->slow.self->cpu_seconds;
+}
+
+std::optional<std::uint64_t> process_resident_bytes(const AgentView& agent) {
+  if (!agent.sample || !agent.sample->slow.self) return std::nullopt;
+  return agent.sample->slow.self->resident_bytes;
+}
+
+}  // namespace
+
+void render_agent(const Rows& rows, std::string& page) {
+  add_one_each(Family("cpu_monitor_agent_up", "gauge",
+                      "Whether samples of the agent arrive: 1, or 0 when they stopped.", page),
+               rows, up);
+  add_one_each(Family("cpu_monitor_agent_last_sample_timestamp_seconds", "gauge",
+                      "When the last sample arrived, by the exporter's clock.", page),
+               rows, last_sample);
+  render_info(rows, page);
+  add_one_each(
+      Family("cpu_monitor_agent_clock_skew_seconds", "gauge",
+             "The agent's clock minus the exporter's, the way of the sample included.", page),
+      rows, clock_skew);
+  add_one_each(Family("cpu_monitor_agent_connects_total", "counter",
+                      "Connections of the agent that were welcomed.", page),
+               rows, connects);
+  render_discards(rows, page);
+  add_one_each(Family("cpu_monitor_agent_process_cpu_seconds_total", "counter",
+                      "CPU time the agent itself has used.", page),
+               rows, process_cpu_seconds);
+  add_one_each(Family("cpu_monitor_agent_process_resident_memory_bytes", "gauge",
+                      "Resident memory of the agent itself.", page),
+               rows, process_resident_bytes);
+}
+
+}  // namespace cpu_monitor::exporter

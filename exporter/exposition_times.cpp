@@ -1,0 +1,89 @@
+// Seconds of CPU time by mode: of each CPU, of the machine, and of guests.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "exporter/exposition_parts.hpp"
+
+namespace cpu_monitor::exporter {
+namespace {
+
+const CpuCounters* counters_of(const Row& row) {
+  const CpuSample* const sample = row.sample();
+  return sample != nullptr && sample->cpu ? &*sample->cpu : nullptr;
+}
+
+/// The known exclusive modes of one CPU.  `stem` is a series up to the value of its label `mode`.
+void add_modes(Family& family, std::string_view stem, const CpuTimes& times,
+               const SecondsFormat& seconds) {
+  std::string& page = family.page();
+  const std::size_t modes = std::min<std::size_t>(times.fields, kExclusiveModeCount);
+  for (std::size_t mode = 0; mode < modes; ++mode) {
+    page.append(stem).append(kCpuModeNames.names[mode]).append("\"} ");
+    seconds.append(page, times.ticks[mode]);
+    page.push_back('\n');
+  }
+}
+
+/// As node_exporter labels them.
+struct GuestMode {
+  CpuMode mode;
+  std::string_view label;
+};
+constexpr std::array kGuestModes{GuestMode{CpuMode::guest, "user"},
+                                 GuestMode{CpuMode::guest_nice, "nice"}};
+
+}  // namespace
+
+void render_core_times(const Rows& rows, std::string& page) {
+  Family family("node_cpu_seconds_total", "counter", "Seconds the CPUs spent in each mode.", page);
+  std::string stem;
+  for (const Row& row : rows) {
+    const CpuCounters* const counters = counters_of(row);
+    if (counters == nullptr) continue;
+    const SecondsFormat seconds(row.agent->identity->ticks_per_second);
+    stem.assign(family.name()).append("{").append(row.endpoint).append(",cpu=\"");
+    const std::size_t shared = stem.size();
+    for (const CoreTimes& core : counters->cores) {
+      stem.resize(shared);
+      append_number(stem, std::uint64_t{core.id});
+      stem.append("\",mode=\"");
+      add_modes(family, stem, core.times, seconds);
+    }
+  }
+}
+
+void render_machine_times(const Rows& rows, std::string& page) {
+  Family family("cpu_monitor_host_cpu_seconds_total", "counter",
+                "Seconds all CPUs of the machine together spent in each mode.", page);
+  std::string stem;
+  for (const Row& row : rows) {
+    const CpuCounters* const counters = counters_of(row);
+    if (counters == nullptr) continue;
+    stem.assign(family.name()).append("{").append(row.endpoint).append(",mode=\"");
+    add_modes(family, stem, counters->total, SecondsFormat(row.agent->identity->ticks_per_second));
+  }
+}
+
+void render_guest_times(const Rows& rows, std::string& page) {
+  Family family("node_cpu_guest_seconds_total", "counter",
+                "Seconds the CPUs spent in guests (VMs) for each mode.", page);
+  for (const Row& row : rows) {
+    const CpuCounters* const counters = counters_of(row);
+    if (counters == nullptr) continue;
+    for (const CoreTimes& core : counters->cores) {
+      for (const GuestMode& guest : kGuestModes) {
+        if (!core.times.has(guest.mode)) continue;
+        std::string labels = row.of_cpu(core.id);
+        append_label(labels, "mode", guest.label);
+        family.add(labels,
+                   CountedSeconds{core.times[guest.mode], row.agent->identity->ticks_per_second});
+      }
+    }
+  }
+}
+
+}  // namespace cpu_monitor::exporter
