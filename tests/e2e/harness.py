@@ -17,11 +17,13 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 
 AGENT = os.environ["CPU_MONITOR_AGENT"]
 EXPORTER = os.environ["CPU_MONITOR_EXPORTER"]
 PROMETHEUS = os.environ["CPU_MONITOR_PROMETHEUS"]
 PROMTOOL = os.environ["CPU_MONITOR_PROMTOOL"]
+NODE_EXPORTER = os.environ["CPU_MONITOR_NODE_EXPORTER"]
 SOURCE_DIR = pathlib.Path(os.environ["CPU_MONITOR_SOURCE_DIR"])
 SANITIZERS = os.environ.get("CPU_MONITOR_SANITIZE", "")
 
@@ -128,6 +130,22 @@ class Page:
 
     def families(self):
         return set(self.type)
+
+    def family_of(self, name):
+        """The family that a series of this name belongs to."""
+        for suffix in ("_bucket", "_sum", "_count"):
+            family = name.removesuffix(suffix)
+            if family != name and self.type.get(family) == "histogram":
+                return family
+        return name
+
+    def of_family(self, family):
+        """The series of one family: {(name, labels as a frozenset): value}."""
+        return {
+            (name, labels): value
+            for (name, labels), value in self.series.items()
+            if self.family_of(name) == family
+        }
 
     def find(self, name, **labels):
         """The series that have at least these labels, as [(labels, value)]."""
@@ -335,6 +353,107 @@ class Agent(Process):
         self.endpoint = endpoint
 
 
+class NodeExporter(Process):
+    """Debian's node_exporter on loopback, with those collectors alone."""
+
+    def __init__(self, collectors, *flags):
+        self.port = free_port()
+        super().__init__([
+            NODE_EXPORTER,
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--web.disable-exporter-metrics",
+            "--collector.disable-defaults",
+            *(f"--collector.{name}" for name in collectors),
+            *flags,
+        ])
+        self.wait_for_log(msg="Listening on")
+
+    def scrape(self):
+        status, _, body = http_get(self.port, "/metrics")
+        if status != 200:
+            raise AssertionError(f"node_exporter answered {status}: {body}")
+        return Page(body)
+
+
+class Prometheus(Process):
+    """A Prometheus on loopback, with its own folder for what it scrapes."""
+
+    def __init__(self, folder, config):
+        config_path = pathlib.Path(folder) / "prometheus.yml"
+        config_path.write_text(config)
+        self.port = free_port()
+        super().__init__([
+            PROMETHEUS,
+            f"--config.file={config_path}",
+            f"--storage.tsdb.path={folder}/data",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ])
+        self.wait_for_log(msg="Server is ready to receive web requests.")
+
+    def query(self, expression, at=None):
+        """The result of an instant query: [{"metric": labels, "value" or "values": ...}]."""
+        parameters = {"query": expression} | ({"time": at} if at else {})
+        path = "/api/v1/query?" + urllib.parse.urlencode(parameters)
+        status, _, body = http_get(self.port, path)
+        if status != 200:
+            raise AssertionError(f"{expression} answered {status}: {body}")
+        return json.loads(body)["data"]["result"]
+
+    def number(self, expression, at=None):
+        """The value of an expression with one result, None without any."""
+        results = self.query(expression, at)
+        if len(results) > 1:
+            raise AssertionError(f"{expression} has {len(results)} results")
+        return float(results[0]["value"][1]) if results else None
+
+    def series(self, expression, at):
+        """The points [(scrape time, value)] of a range selector of one series."""
+        [result] = self.query(expression, at)
+        return [(scraped, float(value)) for scraped, value in result["values"]]
+
+
+class CounterWatch:
+    """Scrapes all the time and remembers every counter of an endpoint that ever fell."""
+
+    def __init__(self, web_port, endpoint, groups=("cpu",)):
+        self._web_port = web_port
+        self._endpoint = endpoint
+        self._path = "/metrics?" + "&".join(f"collect[]={group}" for group in groups)
+        self._highest = {}
+        self.falls = []
+        self.scrapes_with_counters = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._stop.wait(0.05):
+            try:
+                status, _, body = http_get(self._web_port, self._path)
+            except (OSError, http.client.HTTPException):
+                continue  # the exporter is dead, which is the point of these tests
+            if status == 200:
+                self._take(Page(body))
+
+    def _take(self, page):
+        found = {
+            key: value
+            for key, value in page.series.items()
+            if ("endpoint", self._endpoint) in key[1]
+            and page.type[page.family_of(key[0])] in ("counter", "histogram")
+        }
+        self.scrapes_with_counters += bool(found)
+        for key, value in found.items():
+            before = self._highest.get(key, value)
+            if value < before:
+                self.falls.append((key, before, value))
+            self._highest[key] = max(value, before)
+
+
 # The wire protocol
 
 
@@ -346,7 +465,7 @@ class WireClient:
         self._lines = self._socket.makefile("rb")
         self.sequence = 0
 
-    def send(self, **message):
+    def send(self, /, **message):
         self.send_raw(json.dumps(message).encode() + b"\n")
 
     def send_raw(self, data):
@@ -365,7 +484,7 @@ class WireClient:
         self.send(type="hello", protocol=1, endpoint=endpoint, **fields)
         return self.receive()
 
-    def sample(self, **fields):
+    def sample(self, /, **fields):
         """Sends a sample and returns once it is acknowledged."""
         self.sequence += 1
         self.send(type="sample", sequence=self.sequence, **fields)
@@ -468,6 +587,11 @@ class EndToEndTest(unittest.TestCase):
 
     def start_agent(self, exporter, endpoint, *flags):
         return self.start(Agent(exporter.ingest_port, endpoint, *flags))
+
+    def start_node_exporter(self, collectors, *flags):
+        node_exporter = self.start(NodeExporter(collectors, *flags))
+        self.addCleanup(node_exporter.kill)  # it ends by the signal, not with an exit code
+        return node_exporter
 
     def connect(self, exporter):
         client = WireClient(exporter.ingest_port)

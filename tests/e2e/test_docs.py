@@ -67,16 +67,57 @@ def discard_reasons_of_the_source():
     return sorted(re.findall(r'"([a-z_]+)"', names))
 
 
+GROUPS = ("percent", "cpu", "load", "burst", "detail", "agent", "exporter")
+HISTOGRAM = {"counts": [1, 0, 0, 0, 0, 0, 0, 2], "sum": 2.05}
+HOST = {name: "x" for name in
+        ("sysname", "release", "version", "machine", "nodename", "domainname")}
+# What no machine has all of: CPUs that are offline and isolated, a clock rate, a quota.
+FACTS = {
+    "models": [{name: "x" for name in ("vendor", "family", "model", "model_name", "microcode",
+                                       "stepping", "cachesize")}],
+    "cpus": [[0, 0, "0", "0"]],
+    "online": [0],
+    "offline": [1],
+    "isolated": [0],
+    "frequency_limits": [[0, 1, 2, 3, 4]],
+    "governors": [{"cpus": [0], "available": ["performance", "powersave"],
+                   "current": "powersave"}],
+    "thermal_zones": [[0, "acpitz"]],
+}
+EVERYTHING = {
+    "load": [0.1, 0.2, 0.3],
+    "context_switches": 1, "interrupts": 2, "forks": 3, "running": 4, "blocked": 5,
+    "time_ms": 1700000000000,
+    "boot_time_s": 1690000000,
+    "pressure": {"cpu_waiting_us": 1, "irq_stalled_us": 2},
+    "cpu": {"total": [1] * 10, "cores": [[0, *[1] * 10]]},
+    "burst": {"utilization": HISTOGRAM, "busiest_core": HISTOGRAM, "runs": HISTOGRAM,
+              "peak": 1, "busiest_core_peak": 1, "steal_peak": 0},
+    "cgroup": {"utilization": 0.5, "quota_cores": 2, "usage_us": 3, "user_us": 2, "system_us": 1,
+               "periods": 1, "throttled_periods": 1, "throttled_us": 1},
+    "schedstat": [[0, 1, 2, 3]],
+    "frequency": {"scaling": [[0, 1]], "hardware": [[0, 1]]},
+    "throttles": {"cores": [[0, 0, 1]], "packages": [[0, 1]]},
+    "temperature": [[0, 45000]],
+    "self": {"cpu_seconds": 1, "resident_bytes": 1},
+}
+
+
 class Metrics(harness.EndToEndTest):
     """docs/metrics.md against a page on which every family stands."""
 
     def setUp(self):
         super().setUp()
-        self.exporter = self.start_exporter()
+        self.exporter = self.start_exporter(
+            *(part for group in GROUPS for part in ("--web.collect", group)))
         self.start_agent(self.exporter, "web-1", "--label", "rack=r7")
         client = self.connect(self.exporter)
-        client.hello("sensor-1")
+        client.hello("sensor-1", host=HOST)
         client.sample(percent=14.6, discarded={reason: 1 for reason in self.reasons()})
+        whole = self.connect(self.exporter)
+        whole.hello("sensor-2", host=HOST, proc_filesystem="proc")
+        whole.send(type="facts", **FACTS)
+        whole.sample(percent=1, **EVERYTHING)
         self.page = self.exporter.wait_for_page(
             lambda page: page.value("my_cpu_percents", endpoint="web-1") is not None,
             "a percentage of web-1",
@@ -92,7 +133,7 @@ class Metrics(harness.EndToEndTest):
 
     def test_every_label_is_in_its_row(self):
         for family, (_, documented, _) in documented_families().items():
-            shown = set().union(*(labels for labels, _ in self.page.find(family)))
+            shown = set().union(*(dict(labels) for _, labels in self.page.of_family(family)))
             shown = {re.sub(r"^label_.*", "label_<name>", name) for name in shown}
             self.assertEqual(shown, documented, family)
 

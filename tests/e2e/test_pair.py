@@ -9,6 +9,23 @@ AGENT_FAMILIES = {
     "my_cpu_percents": "gauge",
     "node_cpu_seconds_total": "counter",
     "cpu_monitor_host_cpu_seconds_total": "counter",
+    "node_load1": "gauge",
+    "node_load5": "gauge",
+    "node_load15": "gauge",
+    "node_context_switches_total": "counter",
+    "node_intr_total": "counter",
+    "node_forks_total": "counter",
+    "node_procs_running": "gauge",
+    "node_procs_blocked": "gauge",
+    "node_boot_time_seconds": "gauge",
+    "node_time_seconds": "gauge",
+    "node_uname_info": "gauge",
+    "cpu_monitor_host_utilization_ratio": "histogram",
+    "cpu_monitor_host_busiest_core_ratio": "histogram",
+    "cpu_monitor_host_burst_seconds": "histogram",
+    "cpu_monitor_host_utilization_peak_ratio": "gauge",
+    "cpu_monitor_host_busiest_core_peak_ratio": "gauge",
+    "cpu_monitor_host_steal_peak_ratio": "gauge",
     "cpu_monitor_agent_up": "gauge",
     "cpu_monitor_agent_last_sample_timestamp_seconds": "gauge",
     "cpu_monitor_agent_info": "gauge",
@@ -17,8 +34,21 @@ AGENT_FAMILIES = {
     "cpu_monitor_agent_process_cpu_seconds_total": "counter",
     "cpu_monitor_agent_process_resident_memory_bytes": "gauge",
 }
-# Has no series, hence no lines, until an agent discarded something.
-DISCARDED = {"cpu_monitor_agent_samples_discarded_total": "counter"}
+# Have no series, hence no lines, until an agent discarded something, and where the kernel does not
+# count these.
+OPTIONAL = {
+    "cpu_monitor_agent_samples_discarded_total": "counter",
+    "node_pressure_cpu_waiting_seconds_total": "counter",
+    "node_pressure_irq_stalled_seconds_total": "counter",
+    "cpu_monitor_cgroup_utilization_ratio": "gauge",
+    "cpu_monitor_cgroup_quota_cores": "gauge",
+    "cpu_monitor_cgroup_usage_seconds_total": "counter",
+    "cpu_monitor_cgroup_user_seconds_total": "counter",
+    "cpu_monitor_cgroup_system_seconds_total": "counter",
+    "cpu_monitor_cgroup_periods_total": "counter",
+    "cpu_monitor_cgroup_throttled_periods_total": "counter",
+    "cpu_monitor_cgroup_throttled_seconds_total": "counter",
+}
 EXPORTER_FAMILIES = {
     "cpu_monitor_exporter_build_info": "gauge",
     "cpu_monitor_exporter_agents": "gauge",
@@ -54,7 +84,7 @@ class Pair(harness.EndToEndTest):
         exporter = self.start_exporter()
         self.start_agent(exporter, "web-1", "--label", "rack=r7")
         page = exporter.wait_for_page(has_percent("web-1"), "a percentage of web-1")
-        self.assertEqual(page.type | DISCARDED, AGENT_FAMILIES | DISCARDED | EXPORTER_FAMILIES)
+        self.assertEqual(page.type | OPTIONAL, AGENT_FAMILIES | OPTIONAL | EXPORTER_FAMILIES)
         self.assertEqual(set(page.help), page.families())
         self.assertEqual(page.value("cpu_monitor_agent_info", endpoint="web-1", label_rack="r7"), 1)
 

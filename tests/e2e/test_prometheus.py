@@ -1,15 +1,12 @@
 """A real Prometheus with the repository's prometheus.yml, and what it makes of one busy core."""
 
 import bisect
-import json
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 
 import harness
 
@@ -29,42 +26,6 @@ def substituted(text, exporter_port):
             raise AssertionError(f"prometheus.yml holds {old} {text.count(old)} times, not once")
         text = text.replace(old, new)
     return text
-
-
-class Prometheus(harness.Process):
-
-    def __init__(self, folder, config):
-        config_path = pathlib.Path(folder) / "prometheus.yml"
-        config_path.write_text(config)
-        self.port = harness.free_port()
-        super().__init__([
-            harness.PROMETHEUS,
-            f"--config.file={config_path}",
-            f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-        ])
-        self.wait_for_log(msg="Server is ready to receive web requests.")
-
-    def query(self, expression, at=None):
-        """The result of an instant query: [{"metric": labels, "value" or "values": ...}]."""
-        parameters = {"query": expression} | ({"time": at} if at else {})
-        path = "/api/v1/query?" + urllib.parse.urlencode(parameters)
-        status, _, body = harness.http_get(self.port, path)
-        if status != 200:
-            raise AssertionError(f"{expression} answered {status}: {body}")
-        return json.loads(body)["data"]["result"]
-
-    def number(self, expression, at=None):
-        """The value of an expression with one result, None without any."""
-        results = self.query(expression, at)
-        if len(results) > 1:
-            raise AssertionError(f"{expression} has {len(results)} results")
-        return float(results[0]["value"][1]) if results else None
-
-    def series(self, expression, at):
-        """The points [(scrape time, value)] of a range selector of one series."""
-        [result] = self.query(expression, at)
-        return [(scraped, float(value)) for scraped, value in result["values"]]
 
 
 class ProcStatDiary:
@@ -125,7 +86,7 @@ class WithPrometheus(harness.EndToEndTest):
         folder = tempfile.TemporaryDirectory(prefix="cpu-monitor-prometheus-")
         self.addCleanup(folder.cleanup)
         config = substituted(CONFIG.read_text(), self.exporter.web_port)
-        self.prometheus = self.start(Prometheus(folder.name, config))
+        self.prometheus = self.start(harness.Prometheus(folder.name, config))
         self.addCleanup(self.prometheus.kill)
 
     def wait_for(self, expression, value):

@@ -4,9 +4,10 @@ CPU_MONITOR_E2E_ROUNDS asks for more kills than the few of an everyday run.
 """
 
 import random
-import threading
+import tempfile
 import time
 
+import fixtures
 import harness
 
 ROUNDS = harness.rounds(5)
@@ -32,42 +33,6 @@ def shown_ticks(page, endpoint):
     return shown
 
 
-class CounterWatch:
-    """Scrapes all the time and remembers every counter of an endpoint that ever fell."""
-
-    def __init__(self, web_port, endpoint):
-        self._web_port = web_port
-        self._endpoint = endpoint
-        self._highest = {}
-        self.falls = []
-        self.scrapes_with_counters = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self):
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._stop.wait(0.05):
-            try:
-                _, _, body = harness.http_get(self._web_port, "/metrics?collect[]=cpu")
-            except OSError:
-                continue  # the exporter is dead, which is the point of these tests
-            self._take(harness.Page(body))
-
-    def _take(self, page):
-        found = page.find("node_cpu_seconds_total", endpoint=self._endpoint)
-        self.scrapes_with_counters += bool(found)
-        for labels, value in found:
-            key = (labels["cpu"], labels["mode"])
-            before = self._highest.get(key, value)
-            if value < before:
-                self.falls.append((key, before, value))
-            self._highest[key] = max(value, before)
-
-
 class Restarts(harness.EndToEndTest):
 
     def setUp(self):
@@ -80,7 +45,7 @@ class Restarts(harness.EndToEndTest):
         return self.start_exporter(**self.ports)
 
     def watch(self):
-        watch = CounterWatch(self.ports["web_port"], "web-1")
+        watch = harness.CounterWatch(self.ports["web_port"], "web-1")
         self.addCleanup(watch.stop)
         return watch
 
@@ -251,6 +216,56 @@ class AgentKilled(Restarts):
         procfs.write(rebooted)
         self.start_on(procfs)
         self.wait_for_ticks(self.exporter, rebooted, "of the second boot")
+
+
+class RarelySaid(Restarts):
+    """What an agent sends once, or every 15 s, stands on the page of an exporter that is new."""
+
+    FAMILIES = (
+        "node_boot_time_seconds", "node_cpu_info", "node_cpu_scaling_frequency_hertz",
+        "node_cpu_scaling_governor", "node_thermal_zone_temp",
+        "cpu_monitor_agent_process_cpu_seconds_total",
+    )
+
+    def collecting(self, *groups):
+        return self.start_exporter(
+            *(part for group in groups for part in ("--web.collect", group)), **self.ports)
+
+    def start_fixture_agent(self, exporter):
+        folder = tempfile.TemporaryDirectory(prefix="cpu-monitor-machine-")
+        self.addCleanup(folder.cleanup)
+        procfs, sysfs = fixtures.make("eight_cpus").write(folder.name)
+        self.start_agent(exporter, "web-1", "--path.procfs", procfs, "--path.sysfs", sysfs)
+        return sysfs
+
+    def wait_for_all(self, exporter):
+        exporter.wait_for_page(
+            lambda page: all(page.find(family, endpoint="web-1") for family in self.FAMILIES),
+            "everything that is said rarely", harness.RECONNECT_DEADLINE_S,
+        )
+
+    def test_restarted_exporter_is_told_everything_again(self):
+        exporter = self.collecting("detail", "load", "agent")
+        self.start_fixture_agent(exporter)
+        self.wait_for_all(exporter)
+        exporter.kill()
+        self.wait_for_all(self.collecting("detail", "load", "agent"))
+
+    def test_group_that_is_collected_again_shows_nothing_old(self):
+        exporter = self.collecting("detail", "agent")
+        sysfs = self.start_fixture_agent(exporter)
+        frequency = "node_cpu_scaling_frequency_hertz"
+        exporter.wait_for_page(lambda page: page.find(frequency), "a clock rate")
+        exporter.kill()
+        exporter = self.collecting("agent")
+        exporter.wait_for_up("web-1", deadline_s=harness.RECONNECT_DEADLINE_S)
+        path = sysfs / "devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+        path.write_text("1234567\n")
+        exporter.kill()
+        exporter = self.collecting("detail", "agent")
+        page = exporter.wait_for_page(
+            lambda page: page.find(frequency), "a clock rate", harness.RECONNECT_DEADLINE_S)
+        self.assertEqual(page.value(frequency, endpoint="web-1", cpu="0"), 1234567000)
 
 
 if __name__ == "__main__":
