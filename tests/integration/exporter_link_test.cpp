@@ -365,6 +365,7 @@ TEST(ExporterLink, StopsWhileNobodyListens) {
 
 TEST(ExporterLink, StopsWhileThePeerSaysNothing) {
   ScriptedExporter exporter;
+  std::thread holder;
   const auto start = std::chrono::steady_clock::now();
   {
     auto settings = quick_settings(exporter.port());
@@ -372,16 +373,16 @@ TEST(ExporterLink, StopsWhileThePeerSaysNothing) {
     RunningLink link(std::move(settings));
     auto socket = exporter.accept();
     ScriptedExporter::hear_line(socket);
-    std::thread holder([held = std::move(socket)]() mutable {
+    // Until the link hangs up.
+    holder = std::thread([held = std::move(socket)]() mutable {
       char byte = 0;
       std::error_code ec;
       while (asio::read(held, asio::buffer(&byte, 1), ec) == 1) {
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     });
-    holder.detach();
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  holder.join();
 }
 
 }  // namespace
