@@ -33,13 +33,26 @@ std::chrono::milliseconds ack_timeout(const ExporterLink::Settings& settings) {
                   2 * settings.hello.push_interval + std::chrono::seconds(5));
 }
 
-/// The exporter would end the connection over a longer line.  Only a machine with a thousand CPUs,
-/// counters of 17 digits and every group collected has one; without its scheduler it fits.
+/// The exporter would end the connection over a longer line, again and again.  Only a machine with
+/// a thousand CPUs, counters of 17 digits and every group collected has one: it goes without what
+/// is named here, one after the other until it fits.
 std::string encode_within_limit(CpuSample& sample) {
+  using Shed = void (*)(CpuSample&);
+  constexpr std::array<Shed, 3> kSheds{[](CpuSample& large) { large.schedstat.clear(); },
+                                       [](CpuSample& large) {
+                                         large.slow.frequency.reset();
+                                         large.slow.throttles.reset();
+                                       },
+                                       [](CpuSample& large) {
+                                         if (large.cpu) large.cpu->cores.clear();
+                                       }};
   std::string line = encode(sample);
-  if (line.size() <= kMaxLineBytes) return line;
-  sample.schedstat.clear();
-  return encode(sample);
+  for (const Shed shed : kSheds) {
+    if (line.size() <= kMaxLineBytes) break;
+    shed(sample);
+    line = encode(sample);
+  }
+  return line;
 }
 
 }  // namespace

@@ -96,7 +96,8 @@ class Page:
         self.help = {}
         self.type = {}
         self.series = {}
-        for line in text.splitlines():
+        # Not splitlines(), which also splits at U+2028 and others.
+        for line in text.split("\n"):
             self._take(line)
 
     def _take(self, line):

@@ -157,35 +157,55 @@ TEST(ExporterLink, AReplacedSampleLeavesItsSlowReadingsToTheNewer) {
   EXPECT_EQ(sample.slow.self, (ProcessCost{0.75, 8192}));
 }
 
-TEST(ExporterLink, ASampleThatDoesNotFitIntoALineGoesWithoutItsScheduler) {
-  ScriptedExporter exporter;
-  RunningLink link(quick_settings(exporter.port()));
+/// A machine of as many CPUs, and of numbers as long, as there may be.
+CpuSample largest_sample(std::uint64_t khz) {
   CpuSample sample = sample_of(1);
   CpuTimes times;
   times.fields = kCpuModeCount;
   times.ticks.fill(kMaxTicks);
   sample.cpu.emplace();
   sample.cpu->total = times;
-  Frequencies frequency;
+  sample.slow.frequency.emplace();
+  sample.slow.throttles.emplace();
   for (std::uint32_t id = kMaxCpuId - kMaxCpus + 1; id <= kMaxCpuId; ++id) {
     sample.cpu->cores.push_back({id, times});
     sample.schedstat.push_back({id, UINT64_MAX, UINT64_MAX, UINT64_MAX});
-    frequency.scaling.push_back({id, 9'999'999});
-    frequency.hardware.push_back({id, 9'999'999});
+    sample.slow.frequency->scaling.push_back({id, khz});
+    sample.slow.frequency->hardware.push_back({id, khz});
+    sample.slow.throttles->cores.push_back({kMaxTopologyId, id, UINT64_MAX});
   }
-  sample.slow.frequency = frequency;
-  ASSERT_GT(encode(sample).size(), kMaxLineBytes);
+  return sample;
+}
+
+/// What a link makes of it.
+CpuSample sent(const CpuSample& sample) {
+  ScriptedExporter exporter;
+  RunningLink link(quick_settings(exporter.port()));
   link.offer(sample);
   tcp::socket socket = exporter.accept();
   ScriptedExporter::hear_line(socket);
   ScriptedExporter::say(socket, ScriptedExporter::kWelcome);
   const std::string line = ScriptedExporter::hear_line(socket);
   EXPECT_LE(line.size(), kMaxLineBytes);
-  const auto heard = std::get<CpuSample>(decoded(line));
+  return std::get<CpuSample>(decoded(line));
+}
+
+TEST(ExporterLink, ASampleThatDoesNotFitIntoALineGoesWithoutItsScheduler) {
+  CpuSample sample = largest_sample(9'999'999);
+  sample.slow.throttles.reset();
+  ASSERT_GT(encode(sample).size(), kMaxLineBytes);
+  const CpuSample heard = sent(sample);
   EXPECT_TRUE(heard.schedstat.empty());
-  ASSERT_TRUE(heard.cpu);
   EXPECT_EQ(heard.cpu, sample.cpu);
-  EXPECT_EQ(heard.slow.frequency, frequency);
+  EXPECT_EQ(heard.slow.frequency, sample.slow.frequency);
+}
+
+TEST(ExporterLink, ASampleThatDoesNotFitEvenThenGoesWithoutItsClockRates) {
+  const CpuSample sample = largest_sample(UINT64_MAX);
+  const CpuSample heard = sent(sample);
+  EXPECT_TRUE(heard.schedstat.empty());
+  EXPECT_EQ(heard.slow.frequency, std::nullopt);
+  EXPECT_EQ(heard.cpu, sample.cpu);
 }
 
 TEST(ExporterLink, TellsFactsToAnExporterThatWelcomedIt) {
