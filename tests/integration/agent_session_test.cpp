@@ -52,6 +52,37 @@ TEST(AgentSession, TheSmallestClientIsAHelloOfThreeFieldsAndAPercentage) {
   EXPECT_EQ(up_of(exporter, "tiny"), "1");
 }
 
+TEST(AgentSession, ThePeakWindowIsToldToAgentsAndNamedOnThePage) {
+  exporter::ExporterOptions options;
+  options.peak_window = std::chrono::seconds(90);
+  RunningExporter exporter(options);
+  TcpClient client = exporter.connect();
+  ASSERT_TRUE(client.send(hello_line("tiny")));
+  EXPECT_EQ(read_message<Welcome>(client).peak_window, std::chrono::seconds(90));
+  ASSERT_TRUE(client.send(
+      R"({"type":"sample","sequence":1,"percent":1,"burst":{"utilization":{"counts":[0,0,0,0,0,0,0,0],"sum":0},)"
+      R"("busiest_core":{"counts":[0,0,0,0,0,0,0,0],"sum":0},"runs":{"counts":[0,0,0,0,0,0,0,0],"sum":0},)"
+      R"("peak":0.5}})"
+      "\n"));
+  EXPECT_EQ(read_message<Ack>(client).sequence, 1U);
+  EXPECT_NE(exporter.scrape().find("within the last 1m30s (--peak.window)"), std::string::npos);
+}
+
+TEST(AgentSession, FactsStandOnThePage) {
+  exporter::ExporterOptions options;
+  options.collect = MetricGroups::all();
+  RunningExporter exporter(options);
+  TcpClient client = exporter.connect();
+  ASSERT_TRUE(client.send(hello_line("tiny")));
+  read_message<Welcome>(client);
+  ASSERT_TRUE(client.send(R"({"type":"facts","online":[0],"isolated":[3]})"
+                          "\n" +
+                          sample_line(1)));
+  EXPECT_EQ(read_message<Ack>(client).sequence, 1U);
+  EXPECT_EQ(exporter.value(R"(node_cpu_online{endpoint="tiny",cpu="0"})"), "1");
+  EXPECT_EQ(exporter.value(R"(node_cpu_isolated{endpoint="tiny",cpu="3"})"), "1");
+}
+
 TEST(AgentSession, AWelcomedAgentIsOnNoPageBeforeItsFirstSample) {
   RunningExporter exporter;
   TcpClient client = exporter.connect();

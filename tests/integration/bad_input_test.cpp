@@ -154,7 +154,8 @@ const BadInput kBadInputs[] = {
     // Turns.
     {"SampleBeforeHello", sample_line(1), "bad_field"},
     {"GoodbyeBeforeHello", "{\"type\":\"goodbye\",\"reason\":\"stop\"}\n", "bad_field"},
-    {"UnknownTypeBeforeHello", "{\"type\":\"facts\"}\n", "bad_field"},
+    {"FactsBeforeHello", "{\"type\":\"facts\"}\n", "bad_field"},
+    {"UnknownTypeBeforeHello", "{\"type\":\"news\"}\n", "bad_field"},
     {"HelloTwice", welcomed(hello_line("bad-1")), "bad_field"},
     {"NoType", "{\"protocol\":1,\"endpoint\":\"bad-1\"}\n", "bad_field"},
     {"TypeIsANumber", "{\"type\":1}\n", "bad_field"},
