@@ -21,6 +21,7 @@ LIBRARIES = {
     "civetweb": r"<(CivetServer|civetweb)\.h>",
     "spdlog": r"<(spdlog|fmt)/.*",
     "CLI11": r"<CLI/.*",
+    "ISA-L": r"<isa-l/.*",
 }
 # The C++ standard library, C and the kernel.
 SYSTEM = r"<([a-z_]+(\.h)?|(arpa|linux|net|netinet|sys)/[a-z_]+\.h)>"
