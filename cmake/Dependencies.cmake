@@ -25,3 +25,7 @@ target_include_directories(cpu_monitor_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR}
 target_compile_definitions(cpu_monitor_asio INTERFACE
   ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(cpu_monitor_asio INTERFACE Threads::Threads)
+
+if(CPU_MONITOR_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
