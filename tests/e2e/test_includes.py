@@ -19,8 +19,6 @@ LIBRARIES = {
     "nlohmann/json": r"<nlohmann/.*",
     "prometheus-cpp": r'<prometheus/.*|"exporter/registry_text\.hpp"',
     "civetweb": r"<(CivetServer|civetweb)\.h>",
-    "spdlog": r"<(spdlog|fmt)/.*",
-    "CLI11": r"<CLI/.*",
 }
 # The C++ standard library, C and the kernel.
 SYSTEM = r"<([a-z_]+(\.h)?|(arpa|linux|net|netinet|sys)/[a-z_]+\.h)>"
