@@ -163,15 +163,15 @@ HostReadings Sampler::read_host() {
 }
 
 /// Only where the CPU controller is on: without cpu.max the cgroup is the whole machine, or
-/// nobody's limit.
+/// nobody's limit.  cpu.stat is not asked for then: the kernel sums it up over all CPUs each time.
 void Sampler::read_cgroup(milliseconds uptime) {
-  const auto limit = reader_.read(HostFile::cgroup_cpu_max);
-  const auto quota = parse_cpu_max(limit.value_or(""));
-  const auto text = reader_.read(HostFile::cgroup_cpu_stat);
-  const auto stat = parse_cgroup_cpu_stat(text.value_or(""));
   cgroup_.reset();
   const auto before = std::exchange(cgroup_mark_, std::nullopt);
-  if (!limit || !stat) return;
+  const auto limit = reader_.read(HostFile::cgroup_cpu_max);
+  if (!limit) return;
+  const auto quota = parse_cpu_max(*limit);
+  const auto stat = parse_cgroup_cpu_stat(reader_.read(HostFile::cgroup_cpu_stat).value_or(""));
+  if (!stat) return;
   cgroup_mark_ = CgroupMark{stat->usage_us, uptime};
   cgroup_.emplace(CgroupCpu{std::nullopt, quota, stat->usage_us, stat->user_us, stat->system_us,
                             stat->periods, stat->throttled_periods, stat->throttled_us});
