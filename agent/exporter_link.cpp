@@ -201,6 +201,11 @@ asio::awaitable<void> ExporterLink::read_lines() {
 
 /// Returns false when the connection is over: the exporter's last line is its last word.
 bool ExporterLink::handle_line(std::string_view line) {
+  // The answer of every second is known beforehand: no need to make a tree of it.
+  if (in_flight_ && line == expected_ack_) {
+    handle(Ack{in_flight_->sequence});
+    return true;
+  }
   const auto message = decode_exporter_message(line);
   if (!message) {
     note_failure(kNotOurProtocol, message.error().detail);
@@ -252,6 +257,8 @@ void ExporterLink::send_pending() {
   if (!stream_ || !welcomed_at_ || stopping_ || in_flight_ || !pending_) return;
   in_flight_ = *std::exchange(pending_, std::nullopt);
   in_flight_->sequence = ++last_sequence_;
+  expected_ack_ = encode(Ack{last_sequence_});
+  expected_ack_.pop_back();  // the newline
   stream_->send(encode_within_limit(*in_flight_));
 }
 
