@@ -1,7 +1,6 @@
 #include "agent/kept_file.hpp"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include <linux/magic.h>
 
 namespace cpu_monitor::agent {
 namespace {

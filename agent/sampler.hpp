@@ -99,7 +99,8 @@ class Sampler {
   void note_failure(const Fault& fault, std::chrono::milliseconds uptime);
   [[nodiscard]] std::optional<double> window_percent() const;
   [[nodiscard]] DiscardCounts discards() const;
-  [[nodiscard]] std::optional<std::string_view> read(HostFile file, std::chrono::milliseconds uptime);
+  [[nodiscard]] std::optional<std::string_view> read(HostFile file,
+                                                     std::chrono::milliseconds uptime);
   [[nodiscard]] HostReadings read_host(std::chrono::milliseconds uptime);
   void read_cgroup(std::chrono::milliseconds uptime);
 
