@@ -68,7 +68,7 @@ ValueKind<milliseconds> duration_between(milliseconds shortest, milliseconds lon
 /// Which words belong to which flag.  What they say is not its business, so that all that is wrong
 /// with a value is told after --help.
 ///
-/// Our own: CLI11 brings iostreams and locales along, nearly 2 MiB of code to a program of 1.
+/// Our own: CLI11 brings iostreams and locales along, which are larger than the rest of the agent.
 class CommandLine::Parser {
  public:
   explicit Parser(const std::vector<Entry>& entries) : entries_(entries), texts_(entries.size()) {}
