@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
-#include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "agent/proc_mounts.hpp"
@@ -58,9 +58,9 @@ std::optional<KernelName> kernel_name() {
 std::optional<std::string> file_system_of(const std::string& path) {
   constexpr std::size_t kMostMounts = std::size_t{1024} * 1024;
   const auto mounts = read_small_file("/proc/self/mountinfo", kMostMounts);
-  std::error_code is_elsewhere;
-  const auto place = std::filesystem::canonical(path, is_elsewhere);
-  auto type = find_file_system(mounts.value_or(""), is_elsewhere ? path : place.native());
+  const auto release = [](char* text) { std::free(text); };
+  const std::unique_ptr<char, decltype(release)> place(::realpath(path.c_str(), nullptr));
+  auto type = find_file_system(mounts.value_or(""), place ? place.get() : path);
   if (!type || !is_showable_text(*type)) return std::nullopt;
   return type;
 }
@@ -110,7 +110,7 @@ Agent::Agent(asio::io_context& io, AgentOptions options)
              [this] {
                if (options_.print) print_line("disconnected; trying again\n");
              }}),
-      clock_(io) {}
+      alarms_{asio::steady_timer(io), asio::steady_timer(io)} {}
 
 void Agent::start() {
   sampler_.tick(uptime_now());
@@ -118,42 +118,48 @@ void Agent::start() {
     log::info("many CPUs: only the machine's total is sent; --cpu.per-core sends each",
               {{"cpus", std::to_string(sampler_.cpu_count())}});
   }
-  auto on_end = [](const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
-  };
-  asio::co_spawn(io_, tick_for_ever(), std::move(on_end));
+  begin_to_tick();
   link_.start();
 }
 
 void Agent::stop() {
   stopping_ = true;
-  clock_.cancel();
+  for (asio::steady_timer& alarm : alarms_) alarm.cancel();
   link_.stop();
 }
 
-asio::awaitable<void> Agent::tick_for_ever() {
-  using Clock = std::chrono::steady_clock;
+void Agent::begin_to_tick() {
   // A random phase, so that a fleet started in one moment does not read and push in step.
   std::mt19937_64 random(std::random_device{}());
   std::uniform_int_distribution<Clock::rep> phase(
       0, Clock::duration(options_.sample_interval).count());
-  auto next_tick = Clock::now() + Clock::duration(phase(random));
-  auto next_push = next_tick + options_.push_interval;
-  while (!stopping_) {
-    clock_.expires_at(next_tick);
-    co_await clock_.async_wait(net::use_nothrow);
-    if (stopping_) co_return;
-    tick();
-    if (next_tick >= next_push) {
-      sampler_.end_window(uptime_now());
-      push();
-      next_push += options_.push_interval;
-    }
-    // Ticks that were slept through (a stopped process, a busy machine) are not made up for.
-    const auto now = Clock::now();
-    while (next_tick <= now) next_tick += options_.sample_interval;
-    while (next_push < next_tick - options_.push_interval) next_push += options_.push_interval;
+  next_tick_ = Clock::now() + Clock::duration(phase(random));
+  next_push_ = next_tick_ + options_.push_interval;
+  wait_for(alarms_[0], next_tick_);
+  wait_for(alarms_[1], next_tick_ + options_.sample_interval);
+}
+
+void Agent::wait_for(asio::steady_timer& alarm, Clock::time_point time) {
+  alarm.expires_at(time);
+  alarm.async_wait([this, &alarm](std::error_code ec) {
+    if (!ec && !stopping_) on_alarm(alarm);
+  });
+}
+
+void Agent::on_alarm(asio::steady_timer& alarm) {
+  // Of a tick that was slept through, a turn ago.
+  if (alarm.expiry() < next_tick_) return wait_for(alarm, next_tick_);
+  tick();
+  if (next_tick_ >= next_push_) {
+    sampler_.end_window(uptime_now());
+    push();
+    next_push_ += options_.push_interval;
   }
+  // Ticks that were slept through (a stopped process, a busy machine) are not made up for.
+  const auto now = Clock::now();
+  while (next_tick_ <= now) next_tick_ += options_.sample_interval;
+  while (next_push_ < next_tick_ - options_.push_interval) next_push_ += options_.push_interval;
+  wait_for(alarm, next_tick_ + options_.sample_interval);
 }
 
 void Agent::tick() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <random>
 
@@ -25,7 +26,11 @@ class Agent {
   void stop();
 
  private:
-  [[nodiscard]] asio::awaitable<void> tick_for_ever();
+  using Clock = std::chrono::steady_clock;
+
+  void begin_to_tick();
+  void wait_for(asio::steady_timer& alarm, Clock::time_point time);
+  void on_alarm(asio::steady_timer& alarm);
   void tick();
   void push();
   void read_slow_sources(std::chrono::milliseconds uptime);
@@ -40,7 +45,11 @@ class Agent {
   Sampler sampler_;
   SlowReader slow_reader_;
   ExporterLink link_;
-  asio::steady_timer clock_;
+  /// They take turns, so that the next tick is known to Asio when one is over: it sets the kernel's
+  /// timer once a tick then, not once for what else is due and once more for the tick.
+  std::array<asio::steady_timer, 2> alarms_;
+  Clock::time_point next_tick_;
+  Clock::time_point next_push_;
   MetricGroups groups_ = MetricGroups::usual();
   std::optional<std::chrono::milliseconds> slow_pass_began_;  ///< uptime; none: none did
   bool is_slow_pass_running_ = false;                         ///< begun, and not whole

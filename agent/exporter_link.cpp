@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <asio/connect.hpp>
 
@@ -53,6 +54,17 @@ std::string encode_within_limit(CpuSample& sample) {
     line = encode(sample);
   }
   return line;
+}
+
+using Addresses = std::vector<asio::ip::tcp::endpoint>;
+
+/// Empty when the host is a name, which must be looked up.  A look-up would do for a number too,
+/// but Asio keeps a thread and its stack for that from then on.
+Addresses numeric_address(const HostPort& exporter) {
+  std::error_code is_a_name;
+  const auto address = asio::ip::make_address(exporter.host, is_a_name);
+  if (is_a_name) return {};
+  return {asio::ip::tcp::endpoint(address, exporter.port)};
 }
 
 }  // namespace
@@ -138,13 +150,17 @@ asio::awaitable<void> ExporterLink::serve_one_connection() {
 }
 
 asio::awaitable<bool> ExporterLink::connect() {
-  const std::string port = std::to_string(settings_.exporter.port);
-  auto [resolve_error, addresses] =
-      co_await resolver_.async_resolve(settings_.exporter.host, port, net::use_nothrow);
-  if (stopping_) co_return false;
-  if (resolve_error) {
-    note_failure("cannot look up the exporter's name", resolve_error.message());
-    co_return false;
+  auto addresses = numeric_address(settings_.exporter);
+  if (addresses.empty()) {
+    const std::string port = std::to_string(settings_.exporter.port);
+    auto [resolve_error, found] =
+        co_await resolver_.async_resolve(settings_.exporter.host, port, net::use_nothrow);
+    if (stopping_) co_return false;
+    if (resolve_error) {
+      note_failure("cannot look up the exporter's name", resolve_error.message());
+      co_return false;
+    }
+    for (const auto& entry : found) addresses.push_back(entry.endpoint());
   }
 
   set_deadline(settings_.connect_timeout);
@@ -185,6 +201,11 @@ asio::awaitable<void> ExporterLink::read_lines() {
 
 /// Returns false when the connection is over: the exporter's last line is its last word.
 bool ExporterLink::handle_line(std::string_view line) {
+  // The answer of every second is known beforehand: no need to make a tree of it.
+  if (in_flight_ && line == expected_ack_) {
+    handle(Ack{in_flight_->sequence});
+    return true;
+  }
   const auto message = decode_exporter_message(line);
   if (!message) {
     note_failure(kNotOurProtocol, message.error().detail);
@@ -236,6 +257,8 @@ void ExporterLink::send_pending() {
   if (!stream_ || !welcomed_at_ || stopping_ || in_flight_ || !pending_) return;
   in_flight_ = *std::exchange(pending_, std::nullopt);
   in_flight_->sequence = ++last_sequence_;
+  expected_ack_ = encode(Ack{last_sequence_});
+  expected_ack_.pop_back();  // the newline
   stream_->send(encode_within_limit(*in_flight_));
 }
 

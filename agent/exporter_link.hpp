@@ -102,6 +102,7 @@ class ExporterLink {
   LineFramer framer_{kMaxLineBytes};
   std::optional<std::chrono::steady_clock::time_point> welcomed_at_;
   std::optional<CpuSample> in_flight_;
+  std::string expected_ack_;     ///< of in_flight_, as exporters write it, without the newline
   bool is_over_ = false;         ///< the exporter refused or said goodbye
   bool needs_a_person_ = false;  ///< it will refuse again until somebody mends something
   bool timed_out_ = false;

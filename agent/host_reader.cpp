@@ -21,8 +21,8 @@ std::string cgroup_folder(const std::string& procfs, const std::string& sysfs) {
 HostReader::HostReader(const std::string& procfs, const std::string& sysfs)
     : stat_(procfs + "/stat"), files_(host_files(procfs, cgroup_folder(procfs, sysfs))) {}
 
-std::array<KeptFile, HostReader::kHostFiles> HostReader::host_files(const std::string& procfs,
-                                                                    const std::string& cgroup) {
+std::array<KeptFile, kHostFiles> HostReader::host_files(const std::string& procfs,
+                                                        const std::string& cgroup) {
   return {KeptFile(procfs + "/loadavg"),
           KeptFile(procfs + "/pressure/cpu"),
           KeptFile(procfs + "/pressure/irq"),

@@ -23,6 +23,7 @@ enum class HostFile : std::uint8_t {
   cgroup_cpu_stat,  ///< cpu.stat of the agent's own cgroup (version 2)
   cgroup_cpu_max,   ///< its cpu.max
 };
+inline constexpr std::size_t kHostFiles = 6;
 
 /// Keeps the machine's files open and reads them; nothing else.
 ///
@@ -45,8 +46,6 @@ class HostReader {
   [[nodiscard]] const std::string& stat_path() const { return stat_.path(); }
 
  private:
-  static constexpr std::size_t kHostFiles = 6;
-
   [[nodiscard]] static std::array<KeptFile, kHostFiles> host_files(const std::string& procfs,
                                                                    const std::string& cgroup);
 

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include <linux/magic.h>
 
 namespace cpu_monitor::agent {
 namespace {
@@ -28,6 +31,14 @@ DiscardReason reason_of_open(int error) {
 
 Error<DiscardReason> system_fault(DiscardReason reason, const std::string& path, int error) {
   return {reason, path + ": " + std::generic_category().message(error)};
+}
+
+/// Whether a file system is the kernel's own.  A file of it that goes away, as those of a removed
+/// cgroup do, can't be read from then on (ENODEV).  FUSE is none: lxcfs is a program.
+bool is_of_the_kernel(int fd) {
+  struct statfs system {};
+  if (::fstatfs(fd, &system) != 0) return false;
+  return system.f_type == PROC_SUPER_MAGIC || system.f_type == CGROUP2_SUPER_MAGIC;
 }
 
 }  // namespace
@@ -51,6 +62,7 @@ std::optional<KeptFile::Fault> KeptFile::open() {
   if (fd_ < 0) return system_fault(reason_of_open(errno), path_, errno);
   auto fault = check();
   if (fault) close();
+  may_be_unlinked_ = !is_of_the_kernel(fd_);
   return fault;
 }
 
@@ -66,7 +78,7 @@ std::optional<KeptFile::Fault> KeptFile::check() const {
 }
 
 bool KeptFile::is_unlinked() const {
-  if (fd_ < 0) return false;
+  if (fd_ < 0 || !may_be_unlinked_) return false;
   struct stat status {};
   return ::fstat(fd_, &status) != 0 || status.st_nlink == 0;
 }

@@ -16,7 +16,8 @@ namespace cpu_monitor::agent {
 ///
 /// A pread at offset 0 of a kept descriptor is what makes procfs print a file anew.  Opened
 /// O_NONBLOCK and regular files only, so that a FIFO put in the way cannot stop the agent.  After
-/// any failure, or when the open file was unlinked, the next reading opens it again.
+/// any failure, or when the open file was unlinked, the next reading opens it again.  The kernel's
+/// own files are never unlinked while they can be read, so a reading of these is one pread.
 ///
 /// Ownership: owns the descriptor; not copyable.  Threads: one at a time.
 class KeptFile {
@@ -38,7 +39,7 @@ class KeptFile {
 
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  static constexpr std::size_t kFirstBufferBytes = std::size_t{16} * 1024;
+  static constexpr std::size_t kFirstBufferBytes = std::size_t{8} * 1024;
   /// A longer file is cut here: what we want stands at its head.
   static constexpr std::size_t kMaxBufferBytes = std::size_t{4} * 1024 * 1024;
 
@@ -54,6 +55,7 @@ class KeptFile {
   std::string path_;
   Form form_;
   int fd_ = -1;
+  bool may_be_unlinked_ = true;
 };
 
 }  // namespace cpu_monitor::agent

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,6 +21,8 @@ std::string host_name() {
 
 int main(int argc, char** argv) {
   using namespace cpu_monitor;
+  // The thread that looks names up would get a heap of its own.
+  ::mallopt(M_ARENA_MAX, 1);
   try {
     auto command = agent::parse_command_line(argc, argv, host_name(), ::isatty(STDOUT_FILENO) == 1);
     if (!command.run) {
@@ -27,6 +30,7 @@ int main(int argc, char** argv) {
       return command.exit_code;
     }
     log::configure(command.run->log_level, command.run->log_format);
+    ::malloc_trim(0);  // what reading the command line took
     agent::run_agent(std::move(*command.run));
     return 0;
   } catch (const std::exception& failure) {

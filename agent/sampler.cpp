@@ -85,12 +85,12 @@ CpuSample Sampler::sample(milliseconds uptime, const SampleScope& scope) {
   sample.time = unix_time_now();
   sample.uptime = uptime;
   if (scope.groups.has(MetricGroup::load)) {
-    sample.host = read_host();
+    sample.host = read_host(uptime);
     if (is_window_fresh) sample.cgroup = cgroup_;
   }
   if (scope.groups.has(MetricGroup::burst)) sample.burst = bursts_.readings(uptime);
   if (scope.groups.has(MetricGroup::detail)) {
-    sample.schedstat = parse_schedstat(reader_.read(HostFile::schedstat).value_or(""));
+    sample.schedstat = parse_schedstat(read(HostFile::schedstat, uptime).value_or(""));
   }
   const DiscardCounts discarded = discards();
   if (discarded.any() || text_.empty()) sample.discarded = discarded;
@@ -146,7 +146,17 @@ DiscardCounts Sampler::discards() const {
   return all;
 }
 
-HostReadings Sampler::read_host() {
+std::optional<std::string_view> Sampler::read(HostFile file, milliseconds uptime) {
+  Presence& presence = presence_[static_cast<std::size_t>(file)];
+  if (presence.missed_at && uptime - *presence.missed_at < kLookAgainAfter) return std::nullopt;
+  const auto text = reader_.read(file);
+  const bool was_there = std::exchange(presence.is_there, text.has_value());
+  presence.missed_at.reset();
+  if (!text && !was_there) presence.missed_at = uptime;
+  return text;
+}
+
+HostReadings Sampler::read_host(milliseconds uptime) {
   HostReadings host;
   const StatCounters counters = parse_stat_counters(text_);
   host.context_switches = counters.context_switches;
@@ -154,24 +164,24 @@ HostReadings Sampler::read_host() {
   host.forks = counters.forks;
   host.running = counters.running;
   host.blocked = counters.blocked;
-  host.load = parse_loadavg(reader_.read(HostFile::loadavg).value_or(""));
+  host.load = parse_loadavg(read(HostFile::loadavg, uptime).value_or(""));
   host.cpu_waiting_us =
-      parse_pressure_total(reader_.read(HostFile::cpu_pressure).value_or(""), "some");
+      parse_pressure_total(read(HostFile::cpu_pressure, uptime).value_or(""), "some");
   host.irq_stalled_us =
-      parse_pressure_total(reader_.read(HostFile::irq_pressure).value_or(""), "full");
+      parse_pressure_total(read(HostFile::irq_pressure, uptime).value_or(""), "full");
   return host;
 }
 
 /// Only where the CPU controller is on: without cpu.max the cgroup is the whole machine, or
-/// nobody's limit.
+/// nobody's limit.  cpu.stat is not asked for then: the kernel sums it up over all CPUs each time.
 void Sampler::read_cgroup(milliseconds uptime) {
-  const auto limit = reader_.read(HostFile::cgroup_cpu_max);
-  const auto quota = parse_cpu_max(limit.value_or(""));
-  const auto text = reader_.read(HostFile::cgroup_cpu_stat);
-  const auto stat = parse_cgroup_cpu_stat(text.value_or(""));
   cgroup_.reset();
   const auto before = std::exchange(cgroup_mark_, std::nullopt);
-  if (!limit || !stat) return;
+  const auto limit = read(HostFile::cgroup_cpu_max, uptime);
+  if (!limit) return;
+  const auto quota = parse_cpu_max(*limit);
+  const auto stat = parse_cgroup_cpu_stat(read(HostFile::cgroup_cpu_stat, uptime).value_or(""));
+  if (!stat) return;
   cgroup_mark_ = CgroupMark{stat->usage_us, uptime};
   cgroup_.emplace(CgroupCpu{std::nullopt, quota, stat->usage_us, stat->user_us, stat->system_us,
                             stat->periods, stat->throttled_periods, stat->throttled_us});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -66,6 +67,10 @@ class Sampler {
 
   static constexpr std::chrono::minutes kLogPause{1};
 
+  /// A file that this machine does not have (missed, and not there before either) is looked for
+  /// again so much later: not finding it costs more than reading it.
+  static constexpr std::chrono::seconds kLookAgainAfter{15};
+
  private:
   using Fault = Error<DiscardReason>;
 
@@ -82,13 +87,21 @@ class Sampler {
     std::chrono::milliseconds uptime{};
   };
 
+  /// What was found when a file that not every machine has was last looked for.
+  struct Presence {
+    bool is_there = false;
+    std::optional<std::chrono::milliseconds> missed_at;  ///< uptime; none: look at the next push
+  };
+
   [[nodiscard]] std::optional<Fault> read();
   void measure(std::chrono::milliseconds uptime);
   void note_success();
   void note_failure(const Fault& fault, std::chrono::milliseconds uptime);
   [[nodiscard]] std::optional<double> window_percent() const;
   [[nodiscard]] DiscardCounts discards() const;
-  [[nodiscard]] HostReadings read_host();
+  [[nodiscard]] std::optional<std::string_view> read(HostFile file,
+                                                     std::chrono::milliseconds uptime);
+  [[nodiscard]] HostReadings read_host(std::chrono::milliseconds uptime);
   void read_cgroup(std::chrono::milliseconds uptime);
 
   HostReader& reader_;
@@ -104,6 +117,7 @@ class Sampler {
   std::optional<double> percent_;                  ///< of the last whole window
   std::optional<CgroupCpu> cgroup_;                ///< as of the end of the last whole window
   std::optional<CgroupMark> cgroup_mark_;
+  std::array<Presence, kHostFiles> presence_;  ///< by HostFile
   DiscardCounts own_discards_;  ///< those of reading and parsing; the keeper has its own
   std::optional<DiscardReason> standing_failure_;  ///< as last logged
   log::Throttle failure_log_{kLogPause};

@@ -1,9 +1,11 @@
 #include "agent/slow_reader.hpp"
 
+#include <dirent.h>
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <filesystem>
+#include <memory>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "agent/proc_cpuinfo.hpp"
@@ -51,16 +53,19 @@ std::optional<std::string> read_text(const std::string& path) {
   return std::string(trim(*text));
 }
 
+bool is_directory(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 /// The numbers of the entries that begin with `stem`, the lowest `limit` of them, sorted.
 std::vector<std::uint32_t> list_numbered(const std::string& directory, std::string_view stem,
                                          std::size_t limit) {
-  namespace fs = std::filesystem;
   std::vector<std::uint32_t> numbers;
-  std::error_code fault;
-  for (fs::directory_iterator entry(directory, fault); !fault && entry != fs::directory_iterator();
-       entry.increment(fault)) {
-    const auto number = parse_numbered_name(entry->path().filename().native(), stem);
-    if (number) numbers.push_back(*number);
+  const auto close = [](DIR* open) { ::closedir(open); };
+  const std::unique_ptr<DIR, decltype(close)> entries(::opendir(directory.c_str()));
+  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+    if (const auto number = parse_numbered_name(entry->d_name, stem)) numbers.push_back(*number);
   }
   std::sort(numbers.begin(), numbers.end());
   // The exporter takes no higher ones, of CPUs or of zones.
@@ -183,8 +188,7 @@ void SlowReader::read_cpuinfo() {
 void SlowReader::read_cpufreq(std::uint32_t cpu) {
   if (contains(progress_->without_cpufreq, cpu)) return;
   const std::string directory = cpu_path(cpu) + "/cpufreq";
-  std::error_code fault;
-  if (!std::filesystem::is_directory(directory, fault)) return;
+  if (!is_directory(directory)) return;
 
   if (const auto khz = read_unsigned(directory + "/scaling_cur_freq")) {
     running_.frequencies.scaling.push_back({cpu, *khz});

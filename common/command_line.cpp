@@ -1,10 +1,6 @@
 #include "common/command_line.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <sstream>
-
-#include <CLI/CLI.hpp>
 
 #include "common/build_info.hpp"
 #include "common/duration.hpp"
@@ -27,22 +23,15 @@ std::optional<bool> parse_bool(std::string_view text) {
   return text == "true";
 }
 
-/// The words last first, as CLI11 takes them.
-std::vector<std::string> reversed_words(int argc, const char* const* argv) {
+std::vector<std::string> split_words(std::string_view text) {
   std::vector<std::string> words;
-  for (int i = argc - 1; i > 0; --i) {
-    const std::string word = argv[i];
-    // CLI11 2.1.2 gives `--flag=` the next word as its value; an empty word it takes as it is.
-    const bool is_empty_value = word.starts_with("--") && word.find('=') == word.size() - 1;
-    if (is_empty_value) words.emplace_back();
-    words.push_back(is_empty_value ? word.substr(0, word.size() - 1) : word);
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \n"), text.size()));
+    if (text.empty()) return words;
+    const std::string_view word = text.substr(0, text.find_first_of(" \n"));
+    words.emplace_back(word);
+    text.remove_prefix(word.size());
   }
-  return words;
-}
-
-std::vector<std::string> split_words(const std::string& text) {
-  std::istringstream stream(text);
-  return {std::istream_iterator<std::string>(stream), std::istream_iterator<std::string>()};
 }
 
 /// `left`, then `words` in a column of their own, over as many lines as they need.
@@ -76,55 +65,105 @@ ValueKind<milliseconds> duration_between(milliseconds shortest, milliseconds lon
           format_duration};
 }
 
-/// CLI11's part: which words belong to which flag.  What they say is not its business, so that all
-/// that is wrong with a value is told in our words, and after --help.
+/// Which words belong to which flag.  What they say is not its business, so that all that is wrong
+/// with a value is told after --help.
+///
+/// Our own: CLI11 brings iostreams and locales along, which are larger than the rest of the agent.
 class CommandLine::Parser {
  public:
-  explicit Parser(const std::vector<Entry>& entries) {
-    app_.set_help_flag();  // ours does not throw
-    app_.allow_extras();   // they are told after --help and bad values
-    help_ = app_.add_flag("--help");
-    version_ = app_.add_flag("--version");
-    for (const Entry& entry : entries) options_.push_back(add(entry));
-  }
+  explicit Parser(const std::vector<Entry>& entries) : entries_(entries), texts_(entries.size()) {}
 
-  /// Returns what is wrong.
+  /// Returns what is wrong, but for stray words.
   [[nodiscard]] std::optional<std::string> parse(int argc, const char* const* argv) {
-    try {
-      app_.parse(reversed_words(argc, argv));
-      return std::nullopt;
-    } catch (const CLI::ParseError& error) {
-      return error.what();
+    const std::vector<std::string_view> words(argv + std::min(argc, 1), argv + argc);
+    for (auto word = words.begin(); word != words.end(); ++word) {
+      if (*word == "--") {
+        stray_words_.insert(stray_words_.end(), word + 1, words.end());
+        break;
+      }
+      const auto [name, value] = split(*word);
+      if (take_switch(name, value)) continue;
+      const std::optional<std::size_t> entry = find(name);
+      if (!entry) {
+        stray_words_.emplace_back(*word);
+      } else if (value) {
+        texts_[*entry].emplace_back(*value);
+      } else if (word + 1 != words.end()) {
+        texts_[*entry].emplace_back(*++word);
+      } else {
+        return std::string(name) + ": 1 required " + entries_[*entry].value_name + " missing";
+      }
     }
+    return std::nullopt;
   }
 
-  [[nodiscard]] bool asks_for_help() const { return help_->count() > 0; }
-  [[nodiscard]] bool asks_for_version() const { return version_->count() > 0; }
+  [[nodiscard]] bool asks_for_help() const { return asks_for_help_; }
+  [[nodiscard]] bool asks_for_version() const { return asks_for_version_; }
 
-  /// Not converted: CLI11 would take `{}` for an empty list.
-  [[nodiscard]] const Texts& texts(std::size_t entry) const { return options_[entry]->results(); }
+  [[nodiscard]] const Texts& texts(std::size_t entry) const { return texts_[entry]; }
 
   [[nodiscard]] std::optional<std::string> stray_word() const {
-    for (const std::string& word : app_.remaining()) {
+    for (const std::string& word : stray_words_) {
       if (word != "--") return word;
     }
     return std::nullopt;
   }
 
  private:
-  CLI::Option* add(const Entry& entry) {
-    const std::string& name = entry.flag.name;
-    if (entry.use == Use::on) return app_.add_flag(name);
-    if (entry.use == Use::on_or_off) return app_.add_flag(name + ",!--no-" + name.substr(2));
-    return app_.add_option(name)
-        ->type_name(entry.value_name)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);  // a second value is ours to judge
+  using Value = std::optional<std::string_view>;  ///< what stands behind the equals sign
+
+  [[nodiscard]] static std::pair<std::string_view, Value> split(std::string_view word) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos) return {word, std::nullopt};
+    return {word.substr(0, equals), word.substr(equals + 1)};
   }
 
-  CLI::App app_;
-  CLI::Option* help_ = nullptr;
-  CLI::Option* version_ = nullptr;
-  std::vector<CLI::Option*> options_;  ///< in the order of the entries
+  [[nodiscard]] static bool is_opposite(std::string_view name, const Entry& entry) {
+    return entry.use == Use::on_or_off && name.starts_with("--no-") &&
+           name.substr(5) == std::string_view(entry.flag.name).substr(2);
+  }
+
+  /// Returns whether `name` is a flag that needs no value.
+  [[nodiscard]] bool take_switch(std::string_view name, Value value) {
+    if (name != "--help" && name != "--version" && !takes_no_value(name)) return false;
+    if (value && value->empty()) stray_words_.emplace_back();
+    const std::string text(value && !value->empty() ? *value : "true");
+    asks_for_help_ |= name == "--help";
+    asks_for_version_ |= name == "--version";
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (name == entries_[i].flag.name) texts_[i].push_back(text);
+      if (is_opposite(name, entries_[i])) texts_[i].push_back(opposite_of(text));
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool takes_no_value(std::string_view name) const {
+    return std::any_of(entries_.begin(), entries_.end(), [name](const Entry& entry) {
+      const bool is_bool = entry.use == Use::on || entry.use == Use::on_or_off;
+      return (is_bool && name == entry.flag.name) || is_opposite(name, entry);
+    });
+  }
+
+  /// The entry of that name, one with a value: take_switch took the others.
+  [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (name == entries_[i].flag.name) return i;
+    }
+    return std::nullopt;
+  }
+
+  /// What is neither true nor false stays, to be refused.
+  [[nodiscard]] static std::string opposite_of(const std::string& text) {
+    const std::optional<bool> value = parse_bool(text);
+    if (!value) return text;
+    return *value ? "false" : "true";
+  }
+
+  const std::vector<Entry>& entries_;
+  std::vector<Texts> texts_;  ///< in the order of the entries
+  Texts stray_words_;
+  bool asks_for_help_ = false;
+  bool asks_for_version_ = false;
 };
 
 CommandLine::CommandLine(std::string program, std::string description)

@@ -2,16 +2,12 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
-#include <iterator>
-#include <memory>
+#include <cstdio>
 #include <mutex>
 #include <string>
 #include <utility>
-
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/base_sink.h>
 
 #include "common/output.hpp"
 #include "common/utf8.hpp"
@@ -23,49 +19,8 @@ constexpr std::size_t kMaxValueBytes = 256;
 constexpr std::size_t kMaxMessageBytes = 1024;
 constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
-/// spdlog's own stderr sink waits for as long as the reader of a full pipe does not read, and is
-/// killed by SIGPIPE when there is no reader.
-class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t line;
-    formatter_->format(message, line);
-    write_unless_blocked(STDERR_FILENO, std::string_view(line.data(), line.size()));
-  }
-  void flush_() override {}
-};
-
-spdlog::logger make_logger() {
-  spdlog::logger logger("cpu-monitor", std::make_shared<StderrSink>());
-  logger.set_pattern("%v");
-  logger.set_level(spdlog::level::info);
-  logger.set_error_handler([](const std::string&) {});  // the default one writes to stderr
-  return logger;
-}
-
-spdlog::logger& logger() {
-  static spdlog::logger instance = make_logger();
-  return instance;
-}
-
-std::atomic<Format>& format() {
-  static std::atomic<Format> instance{Format::logfmt};
-  return instance;
-}
-
-spdlog::level::level_enum to_spdlog(Level level) {
-  switch (level) {
-    case Level::debug:
-      return spdlog::level::debug;
-    case Level::info:
-      return spdlog::level::info;
-    case Level::warn:
-      return spdlog::level::warn;
-    case Level::error:
-      break;
-  }
-  return spdlog::level::err;
-}
+std::atomic<Level> least_level{Level::info};
+std::atomic<Format> line_format{Format::logfmt};
 
 void append_escaped(std::string& line, char32_t character) {
   switch (character) {
@@ -79,7 +34,9 @@ void append_escaped(std::string& line, char32_t character) {
       line += "\\t";
       break;
     default:
-      fmt::format_to(std::back_inserter(line), "\\u{:04x}", static_cast<std::uint32_t>(character));
+      std::array<char, 16> text{};
+      std::snprintf(text.data(), text.size(), "\\u%04x", static_cast<unsigned>(character));
+      line += text.data();
   }
 }
 
@@ -117,10 +74,13 @@ std::string timestamp(std::chrono::system_clock::time_point now) {
   const auto day = std::chrono::floor<std::chrono::days>(now);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::milliseconds>(now - day));
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     time.hours().count(), time.minutes().count(), time.seconds().count(),
-                     time.subseconds().count());
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+                static_cast<int>(time.subseconds().count()));
+  return text.data();
 }
 
 std::string logfmt_line(Level level, std::string_view message, Fields fields) {
@@ -151,18 +111,21 @@ std::string json_line(Level level, std::string_view message, Fields fields) {
 }
 
 void write_line(Level level, std::string_view message, Fields fields) {
-  if (!logger().should_log(to_spdlog(level))) return;
-  const bool is_json = format().load() == Format::json;
+  if (level < least_level.load()) return;
+  const bool is_json = line_format.load() == Format::json;
   const std::string line =
-      is_json ? json_line(level, message, fields) : logfmt_line(level, message, fields);
-  logger().log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+      (is_json ? json_line(level, message, fields) : logfmt_line(level, message, fields)) + '\n';
+  // A long line is written in pieces: another thread's must not come between them.
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  write_unless_blocked(STDERR_FILENO, line);
 }
 
 }  // namespace
 
-void configure(Level level, Format new_format) {
-  logger().set_level(to_spdlog(level));
-  format().store(new_format);
+void configure(Level level, Format format) {
+  least_level.store(level);
+  line_format.store(format);
 }
 
 void debug(std::string_view message, Fields fields) { write_line(Level::debug, message, fields); }

@@ -21,8 +21,6 @@ LIBRARIES = {
     "nlohmann/json": r"<nlohmann/.*",
     "prometheus-cpp": r'<prometheus/.*|"exporter/registry_text\.hpp"',
     "civetweb": r"<(CivetServer|civetweb)\.h>",
-    "spdlog": r"<(spdlog|fmt)/.*",
-    "CLI11": r"<CLI/.*",
     "ISA-L": r"<isa-l(\.h|/.*)>",
     "Google Benchmark": r"<benchmark/.*",
 }

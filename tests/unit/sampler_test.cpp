@@ -690,6 +690,28 @@ TEST_F(SamplerHostTest, WhatIsNotThereIsAbsent) {
   EXPECT_EQ(sampler_->boot_time_s(), std::nullopt);
 }
 
+TEST_F(SamplerHostTest, WhatIsNotThereIsLookedForAgainLater) {
+  restart();
+  tick(now_);
+  EXPECT_EQ(sample().host.load, std::nullopt);
+  put("loadavg", "0.50 1.25 2.00 1/234 5678\n");
+  uptime_ += Sampler::kLookAgainAfter - 1ms;
+  EXPECT_EQ(sample().host.load, std::nullopt);
+  uptime_ += 1ms;
+  EXPECT_TRUE(sample().host.load);
+}
+
+TEST_F(SamplerHostTest, WhatWasThereIsLookedForAtTheNextPush) {
+  put("loadavg", "0.50 1.25 2.00 1/234 5678\n");
+  restart();
+  tick(now_);
+  EXPECT_TRUE(sample().host.load);
+  fs::remove(root_ / "loadavg");
+  EXPECT_EQ(sample().host.load, std::nullopt);
+  put("loadavg", "0.50 1.25 2.00 1/234 5678\n");
+  EXPECT_TRUE(sample().host.load);
+}
+
 TEST_F(SamplerHostTest, ADamagedStatLeavesTheOtherFiles) {
   put("loadavg", "0.50 1.25 2.00 1/234 5678\n");
   write("nonsense");
