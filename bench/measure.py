@@ -223,26 +223,26 @@ class EverySecond(threading.Thread):
         super().__init__(daemon=True)
         self._action = action
         self._interval_s = interval_s
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.results = []
         self.failures = []
         self.start()
 
     def run(self):
         next_s = time.monotonic()
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 self.results.append(self._action())
             except BenchError as failure:
                 self.failures.append(failure)
             next_s += self._interval_s
-            self._stop.wait(max(0, next_s - time.monotonic()))
+            self._ended.wait(max(0, next_s - time.monotonic()))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._stop.set()
+        self._ended.set()
         self.join(SCRAPE_DEADLINE_S)
 
 

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 
-from measure import BenchError, EverySecond, median, scrape
+from measure import BenchError, EverySecond, median, scrape, wait_until
 from table import Row
 
 ROWS = {
@@ -15,6 +15,7 @@ ROWS = {
     "agent_rss": "its resident memory",
     "agent_pss": "its proportional share of memory",
 }
+OURS = "ours"
 WINDOWS = 3
 # The groups an agent sends by default have their counterparts in these.
 COLLECTORS = ("cpu", "loadavg", "stat", "pressure", "uname")
@@ -26,92 +27,137 @@ SAME_COLLECTORS = (
 
 @dataclasses.dataclass
 class Watched:
-    """The processes of one way to watch a machine, and what the windows found."""
+    """The processes of one way to watch a machine."""
 
     name: str
     processes: list
-    cpu_ms: list = dataclasses.field(default_factory=list)
-    rss_mib: list = dataclasses.field(default_factory=list)
-    pss_mib: list = dataclasses.field(default_factory=list)
+    is_limit: bool = False
 
     def cpu_s(self):
         return sum(process.cpu_s() for process in self.processes)
 
-    def take(self, cpu_s, seconds):
-        self.cpu_ms.append(1000 * cpu_s / seconds)
-        self.rss_mib.append(sum(one.resident_kib() for one in self.processes) / 1024)
-        self.pss_mib.append(sum(one.proportional_kib() for one in self.processes) / 1024)
+    def memory(self):
+        return {"agent_rss": sum(one.resident_kib() for one in self.processes) / 1024,
+                "agent_pss": sum(one.proportional_kib() for one in self.processes) / 1024}
 
-    def figures(self):
-        return {"agent_cpu": median(self.cpu_ms), "agent_rss": median(self.rss_mib),
-                "agent_pss": median(self.pss_mib)}
+
+class Figures:
+    """What was found: {name: {row: [values]}}."""
+
+    def __init__(self):
+        self._values = {}
+        self._limits = set()
+
+    def add(self, watched, row, value):
+        self._values.setdefault(watched.name, {}).setdefault(row, []).append(value)
+        if watched.is_limit:
+            self._limits.add(watched.name)
+
+    def rows(self, row, **common):
+        found = {name: median(values[row]) for name, values in self._values.items() if row in values}
+        common |= {"row": row, "ours": found.pop(OURS)}
+        return [
+            Row(**common, other=other, **({"limit": name} if name in self._limits else {"peer": name}))
+            for name, other in found.items()
+        ] or [Row(**common)]
 
 
 def run(bench):
-    bench.say("agent: ours and the bare loop, with one peer after another beside them")
-    peers = []
+    figures = Figures()
+    if bench.wants("agent_cpu"):
+        bench.say("agent: agent_cpu")
+        measure_cpu(bench, figures)
+        for row in figures.rows("agent_cpu", what="CPU a second", unit="ms"):
+            bench.add(row)
+    if bench.wants("agent_rss", "agent_pss"):
+        bench.say("agent: agent_rss, agent_pss")
+        measure_memory(bench, figures)
+        for row in (figures.rows("agent_rss", what="resident", unit="MiB")
+                    + figures.rows("agent_pss", what="proportional share", unit="MiB")):
+            bench.add(row)
+
+
+def measure_cpu(bench, figures):
+    """Ours and the bare loop all the time, one peer after another beside them."""
     with contextlib.ExitStack() as stack:
         exporter = stack.enter_context(bench.programs.exporter())
-        agent = stack.enter_context(
-            bench.programs.agent(exporter.ingest_port, "--endpoint", "bench-agent"))
-        ours = Watched("ours", [agent])
-        limit = None
-        with bench.skipping("the limit of the agent"):
-            limit = Watched("bare loop", [stack.enter_context(
-                bench.programs.bare_loop(exporter.ingest_port, 600))])
-        for start_peers in PHASES:
+        always = [*start_ours(bench, stack, exporter.ingest_port),
+                  *start_bare_loop(bench, stack, exporter.ingest_port)]
+        for start in PEERS:
             with contextlib.ExitStack() as phase:
-                found = start_peers(bench, phase, exporter)
-                peers += found
-                time.sleep(bench.seconds(3.0))
+                watched = always + start(bench, phase, exporter.ingest_port)
+                time.sleep(bench.seconds(3.0, 0.1))
                 for _ in range(bench.rounds(WINDOWS)):
-                    window(filter(None, [ours, limit, *found]), bench.seconds(6.0, 1.1))
-    add_rows(bench, ours, limit, peers)
+                    take_window(figures, watched, bench.seconds(6.0, 0.2))
 
 
-def window(all_watched, length_s):
-    all_watched = list(all_watched)
+def take_window(figures, all_watched, length_s):
     start = time.monotonic()
     before = [watched.cpu_s() for watched in all_watched]
     time.sleep(length_s)
     for watched, cpu_s in zip(all_watched, before):
-        watched.take(watched.cpu_s() - cpu_s, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        figures.add(watched, "agent_cpu", 1000 * (watched.cpu_s() - cpu_s) / seconds)
 
 
-def add_rows(bench, ours, limit, peers):
-    own = ours.figures()
-    for row in ROWS:
-        common = {"row": row, "ours": own[row]} | (
-            {"what": "CPU a second", "unit": "ms"} if row == "agent_cpu"
-            else {"what": "resident" if row == "agent_rss" else "proportional share", "unit": "MiB"})
-        if limit:
-            bench.add(Row(**common, limit=limit.name, other=limit.figures()[row]))
-        for peer in peers:
-            bench.add(Row(**common, peer=peer.name, other=peer.figures()[row]))
-        if not limit and not peers:
-            bench.add(Row(**common))
+def measure_memory(bench, figures):
+    """One after another, so that none shares its pages with another: a machine runs one of them."""
+    for start in (start_ours, start_bare_loop, *PEERS):
+        with contextlib.ExitStack() as stack:
+            for watched in start(bench, stack, start_taker(bench, stack, start)):
+                time.sleep(bench.seconds(6.0, 0.2))
+                for row, value in watched.memory().items():
+                    figures.add(watched, row, value)
+
+
+def start_taker(bench, stack, start):
+    """The port of somebody to push to, who shares no library with the one that is measured."""
+    if start is not start_psutil:
+        with bench.skipping("a Python server for agents to push to"):
+            server, port = bench.programs.thread_server()
+            stack.enter_context(server)
+            return port
+        bench.note("agent_pss: the exporter runs beside the agent, and they share libraries")
+    return stack.enter_context(bench.programs.exporter()).ingest_port
+
+
+def start_ours(bench, stack, port):
+    return [Watched(OURS, [
+        stack.enter_context(bench.programs.agent(port, "--endpoint", "bench-agent"))])]
+
+
+def start_bare_loop(bench, stack, port):
+    with bench.skipping("the limit of the agent"):
+        return [Watched("bare loop", [stack.enter_context(bench.programs.bare_loop(port, 600))],
+                        is_limit=True)]
+    return []
 
 
 # Peers
 
 
-def start_node_exporters(bench, phase, _):
+def start_node_exporter(bench, stack, _):
+    return node_exporter(bench, stack, "node_exporter, the same collectors", SAME_COLLECTORS)
+
+
+def start_default_node_exporter(bench, stack, _):
+    return node_exporter(bench, stack, "node_exporter, all defaults", ())
+
+
+def node_exporter(bench, stack, name, flags):
     """Scraped once a second; who scrapes is not counted."""
-    found = []
-    for name, flags in (("node_exporter, the same collectors", SAME_COLLECTORS),
-                        ("node_exporter, all defaults", ())):
-        with bench.skipping(name):
-            process, port = bench.programs.node_exporter(*flags)
-            phase.enter_context(process)
-            phase.enter_context(EverySecond(lambda port=port: scrape(port)))
-            found.append(Watched(name, [process]))
-    return found
+    with bench.skipping(name):
+        process, port = bench.programs.node_exporter(*flags)
+        stack.enter_context(process)
+        stack.enter_context(EverySecond(lambda: scrape(port)))
+        return [Watched(name, [process])]
+    return []
 
 
-def start_agent_mode(bench, phase, _):
+def start_agent_mode(bench, stack, _):
     """Prometheus in agent mode, node_exporter beside it, and a sink for what it writes."""
     with bench.skipping("agent-mode Prometheus + node_exporter"):
-        processes, _ = agent_mode(bench, phase, 1, SAME_COLLECTORS)
+        processes, _ = agent_mode(bench, stack, 1, SAME_COLLECTORS)
         return [Watched("agent-mode Prometheus + node_exporter", processes)]
     return []
 
@@ -134,19 +180,26 @@ def agent_mode(bench, stack, interval_s, node_exporter_flags):
     return [prometheus, node_exporter], sink_port
 
 
-def start_collectd(bench, phase, _):
-    found = []
-    for interval_s in (0.1, 1):
-        name = f"collectd, cpu + network, {interval_s:g} s"
-        with bench.skipping(name):
-            port = phase.enter_context(UdpSink()).port
-            folder = phase.enter_context(tempfile.TemporaryDirectory())
-            process = phase.enter_context(bench.programs.collectd(folder, interval_s, port))
-            time.sleep(1)
-            if not process.is_running():
-                raise BenchError(f"collectd ended: {process.log()[-300:]}")
-            found.append(Watched(name, [process]))
-    return found
+def start_collectd_100ms(bench, stack, _):
+    return collectd(bench, stack, 0.1)
+
+
+def start_collectd_1s(bench, stack, _):
+    return collectd(bench, stack, 1)
+
+
+def collectd(bench, stack, interval_s):
+    name = f"collectd, cpu + network, {interval_s:g} s"
+    with bench.skipping(name):
+        sink = stack.enter_context(UdpSink())
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        process = stack.enter_context(bench.programs.collectd(folder, interval_s, sink.port))
+        # The first datagram is sent when it is full.
+        wait_until(lambda: sink.received or not process.is_running(), f"{name} sends", 90)
+        if not process.is_running():
+            raise BenchError(f"collectd ended: {process.log()[-300:]}")
+        return [Watched(name, [process])]
+    return []
 
 
 class UdpSink:
@@ -177,11 +230,12 @@ class UdpSink:
                 self.received += 1
 
 
-def start_psutil(bench, phase, exporter):
+def start_psutil(bench, stack, port):
     with bench.skipping("psutil agent"):
-        process = phase.enter_context(bench.programs.psutil_agent(exporter.ingest_port))
+        process = stack.enter_context(bench.programs.psutil_agent(port))
         return [Watched("Python with psutil", [process])]
     return []
 
 
-PHASES = (start_node_exporters, start_agent_mode, start_collectd, start_psutil)
+PEERS = (start_node_exporter, start_default_node_exporter, start_agent_mode, start_collectd_100ms,
+         start_collectd_1s, start_psutil)

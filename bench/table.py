@@ -37,9 +37,11 @@ class Row:
 
     def cells(self):
         ratio = self.ratio()
-        # A peer's cost is easier read as how many times ours it is.
         times = f"{ratio:.3g}" if ratio is not None else ""
-        inverse = f"{1 / ratio:.3g}x less" if self.peer and ratio else ""
+        # A peer's cost is easier read as how many times ours it is.
+        inverse = ""
+        if self.peer and ratio:
+            inverse = f"{1 / ratio:.3g}x less" if ratio < 1 else f"{ratio:.3g}x more"
         other = f"limit: {self.limit}" if self.limit else f"peer: {self.peer}" if self.peer else ""
         return [
             self.row, f"{self.what}, {self.unit}", shown(self.ours), other, shown(self.other), times,
