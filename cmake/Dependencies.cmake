@@ -18,3 +18,14 @@ target_include_directories(cpu_monitor_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR}
 target_compile_definitions(cpu_monitor_asio INTERFACE
   ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(cpu_monitor_asio INTERFACE Threads::Threads)
+
+if(CPU_MONITOR_BENCH)
+  find_package(benchmark REQUIRED)
+
+  # ISA-L ships no CMake file.
+  find_path(ISAL_INCLUDE_DIR isa-l/igzip_lib.h REQUIRED)
+  find_library(ISAL_LIBRARY isal REQUIRED)
+  add_library(cpu_monitor_isal INTERFACE)
+  target_include_directories(cpu_monitor_isal SYSTEM INTERFACE ${ISAL_INCLUDE_DIR})
+  target_link_libraries(cpu_monitor_isal INTERFACE ${ISAL_LIBRARY})
+endif()
