@@ -36,6 +36,14 @@ class Bench:
     def say(self, text):
         print(f"bench/run: {text}", file=sys.stderr)
 
+    def unexplained(self):
+        """The rows that were asked for, have no figure, and no note says why."""
+        measured = {row.row for row in self.rows}
+        return sorted(
+            name for name in self._wanted - measured
+            if not any(name in note for note in self.notes)
+        )
+
     # Sizes
 
     def agents(self, count):

@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -264,6 +265,8 @@ class Wire:
 
 
 def wire_to(port):
+    if not shutil.which("ss"):
+        raise Skip("there is no ss, of the Debian package iproute2")
     text = subprocess.run(
         ["ss", "-tinH", "state", "established", f"( dport = :{port} )"],
         capture_output=True, text=True, check=True,
