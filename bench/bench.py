@@ -3,6 +3,7 @@
 import contextlib
 import resource
 import sys
+import time
 
 from measure import Skip
 
@@ -17,6 +18,7 @@ class Bench:
         self.quick = quick
         self.load_s = load_s  # how long load_10000 lasts
         self._wanted = wanted
+        self._start = time.monotonic()
         self.rows = []
         self.notes = []
 
@@ -34,7 +36,7 @@ class Bench:
             print(f"bench/run: {text}", file=sys.stderr)
 
     def say(self, text):
-        print(f"bench/run: {text}", file=sys.stderr)
+        print(f"bench/run: {time.monotonic() - self._start:.0f} s: {text}", file=sys.stderr)
 
     def unexplained(self):
         """The rows that were asked for, have no figure, and no note says why."""

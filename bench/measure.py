@@ -65,7 +65,7 @@ class Process:
         return self
 
     def __exit__(self, *_):
-        self.stop()
+        self.kill()
 
     @classmethod
     def stop_all(cls):
@@ -103,17 +103,11 @@ class Process:
         return json.loads(text[text.index("{"):])
 
     def interrupt(self):
+        """Asks it to go; result() is still there."""
         self._popen.terminate()
 
-    def stop(self):
-        """Asks it to go, and makes it go."""
-        if self.is_running():
-            self._popen.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(3)
-        self.kill()
-
     def kill(self):
+        """At once: nothing that the bench runs keeps anything worth a good end."""
         if self.is_running():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)

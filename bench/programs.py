@@ -33,9 +33,10 @@ MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 class Programs:
     """Knows where the programs are.  Skips what cannot be had, the bench's own are an error."""
 
-    def __init__(self, build_dir, may_fetch):
+    def __init__(self, build_dir, may_fetch, push_interval):
         self._build_dir = pathlib.Path(build_dir)
         self._may_fetch = may_fetch
+        self._push_interval = push_interval  # of a fleet that is not flat out
         self._fetched = {}
 
     # Ours
@@ -51,12 +52,14 @@ class Programs:
 
     # The bench's own
 
-    def fleet(self, ingest_port, agents, duration_s, *flags, cores=8, interval="1s", ramp_s=None):
+    def fleet(self, ingest_port, agents, duration_s, *flags, cores=8, is_flat_out=False,
+              ramp_s=None):
         if ramp_s is None:
             ramp_s = max(0.1, agents / 2000)
         return Process([
             self._ours("bench/bench-fleet"), "--exporter", f"127.0.0.1:{ingest_port}",
-            "--agents", agents, "--cores", cores, "--interval", interval,
+            "--agents", agents, "--cores", cores,
+            "--interval", "0" if is_flat_out else self._push_interval,
             "--duration", milliseconds(duration_s), "--ramp", milliseconds(ramp_s), *flags,
         ])
 

@@ -68,9 +68,9 @@ def run_row(bench, name, size, pace, sample):
 
 def measure(bench, server, port, agents, pace, sample):
     """One fleet against one server that acknowledges."""
-    duration_s = bench.seconds(4.0 if pace == "max" else 6.0, 0.8)
+    duration_s = bench.seconds(4.0 if pace == "max" else 6.0, 0.5)
     with bench.programs.fleet(port, agents, duration_s, "--sample", sample, cores=CORES,
-                              interval="0" if pace == "max" else "1s") as fleet:
+                              is_flat_out=pace == "max") as fleet:
         fleet.wait_for(r"\bready\b", 60)
         start, before = time.monotonic(), server.cpu_s()
         time.sleep(duration_s - MARGIN_S)
@@ -100,14 +100,14 @@ def add_peers(bench, common, agents, pace, extra):
         gateway, port = bench.programs.pushgateway()
         with gateway, PutLoad(port, agents) as load:
             # Groups that are new cost more; their second push is what one costs.
-            load.run(1.5, 1.0)
-            add("prometheus-pushgateway",
-                measure_put(gateway, load, bench.seconds(6.0, 1.0), pace))
+            load.run(bench.seconds(1.5), bench.seconds(1.0, 0.2))
+            add("prometheus-pushgateway", measure_put(bench, gateway, load, pace))
 
 
-def measure_put(gateway, load, duration_s, pace):
+def measure_put(bench, gateway, load, pace):
     before = gateway.cpu_s()
-    pushed, seconds = load.run(duration_s, 0 if pace == "max" else 1.0)
+    interval_s = 0 if pace == "max" else bench.seconds(1.0, 0.2)
+    pushed, seconds = load.run(bench.seconds(6.0, 0.5), interval_s)
     return {"us": 1e6 * (gateway.cpu_s() - before) / max(1, pushed), "per_s": pushed / seconds}
 
 

@@ -68,8 +68,8 @@ def run_load(bench):
     add("resident memory", "MiB", loaded_kib / 1024, connected=connected_kib / 1024,
         peak=peak_kib / 1024)
     if walls:
-        add("wall of a gzip scrape", "s", median(walls), max=max(walls), scrapes=len(walls),
-            bytes=len(scrapes.results[-1].body))
+        add("wall of a scrape", "s", median(walls), max=max(walls), scrapes=len(walls),
+            bytes=len(scrapes.results[-1].body), gzip=scrapes.results[-1].is_gzip)
     add("simulator CPU", "cores", result["cpu_seconds"] / result["seconds"])
 
 

@@ -34,6 +34,7 @@ def run_all(bench):
             row = f"wire_{interval_s}s"
             if not bench.wants(row):
                 continue
+            interval_s = min(interval_s, 2) if bench.quick else interval_s
             ours[row] = start_ours(bench, stack, host, interval_s)
             with bench.skipping(AGENT_MODE):
                 _, peers[row] = rows_agent.agent_mode(bench, stack, interval_s, (
