@@ -81,18 +81,17 @@ void read_address(const char* text, Options& options) {
   if (colon == nullptr || colon - text >= static_cast<long>(sizeof options.host)) {
     fail_usage("--exporter is HOST:PORT, HOST an IPv4 address");
   }
-  memcpy(options.host, text, static_cast<size_t>(colon - text));
-  options.host[colon - text] = '\0';
+  snprintf(options.host, sizeof options.host, "%.*s", static_cast<int>(colon - text), text);
   options.port = static_cast<uint16_t>(atoi(colon + 1));
 }
 
 Options read_options(int argc, char** argv) {
-  static const option kFlags[] = {
+  const option flags[] = {
       {"exporter", required_argument, nullptr, 'e'}, {"interval", required_argument, nullptr, 'i'},
       {"push", required_argument, nullptr, 'p'},     {"duration", required_argument, nullptr, 'd'},
       {"procfs", required_argument, nullptr, 'f'},   {nullptr, 0, nullptr, 0}};
   Options options;
-  for (int flag = 0; (flag = getopt_long(argc, argv, "", kFlags, nullptr)) != -1;) {
+  for (int flag = 0; (flag = getopt_long(argc, argv, "", flags, nullptr)) != -1;) {
     switch (flag) {
       case 'e':
         read_address(optarg, options);
@@ -145,12 +144,6 @@ int read_rows(const char* text, Row* rows) {
   return count;
 }
 
-char* put_text(char* to, const char* text) {
-  const size_t size = strlen(text);
-  memcpy(to, text, size);
-  return to + size;
-}
-
 char* put_number(char* to, uint64_t value) {
   char digits[20];
   char* first = digits + sizeof digits;
@@ -189,12 +182,12 @@ uint64_t busy_percent(const Row& now, const Row& before) {
 
 /// At least kUsualBytes: on few CPUs spaces stand for what an agent says beside the ticks.
 char* put_sample(char* line, uint64_t sequence, const Row* rows, int count, const Row& before) {
-  char* to = put_number(put_text(line, R"({"type":"sample","sequence":)"), sequence);
-  to = put_number(put_text(to, R"(,"percent":)"), busy_percent(rows[0], before));
-  to = put_number(put_text(to, R"(,"time_ms":)"), milliseconds_of(CLOCK_REALTIME));
-  to = put_number(put_text(to, R"(,"uptime_ms":)"), milliseconds_of(CLOCK_BOOTTIME));
-  to = put_ticks(put_text(to, R"(,"cpu":{"total":[)"), rows[0]);
-  to = put_text(to, R"(,"cores":[)");
+  char* to = put_number(stpcpy(line, R"({"type":"sample","sequence":)"), sequence);
+  to = put_number(stpcpy(to, R"(,"percent":)"), busy_percent(rows[0], before));
+  to = put_number(stpcpy(to, R"(,"time_ms":)"), milliseconds_of(CLOCK_REALTIME));
+  to = put_number(stpcpy(to, R"(,"uptime_ms":)"), milliseconds_of(CLOCK_BOOTTIME));
+  to = put_ticks(stpcpy(to, R"(,"cpu":{"total":[)"), rows[0]);
+  to = stpcpy(to, R"(,"cores":[)");
   for (int i = 1; i < count; ++i) {
     if (i != 1) *to++ = ',';
     *to++ = '[';
@@ -202,9 +195,9 @@ char* put_sample(char* line, uint64_t sequence, const Row* rows, int count, cons
     *to++ = ',';
     to = put_ticks(to, rows[i]);
   }
-  to = put_text(to, "]}");
+  to = stpcpy(to, "]}");
   while (to < line + kUsualBytes - 2) *to++ = ' ';
-  return put_text(to, "}\n");
+  return stpcpy(to, "}\n");
 }
 
 // The exporter.

@@ -7,6 +7,7 @@ namespace cpu_monitor::bench {
 
 LatencyHistogram::Duration LatencyHistogram::quantile(double quantile) const {
   const double rank = std::ceil(quantile * static_cast<double>(count_));
+  if (rank >= static_cast<double>(count_)) return max_;
   std::uint64_t below = 0;
   for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
     below += buckets_[bucket];

@@ -111,7 +111,7 @@ LimitPage::LimitPage(std::size_t agents, std::uint32_t cores) : cores_(cores) {
 }
 
 std::string_view LimitPage::render() {
-  static const auto kModeEnds = mode_ends();
+  const auto ends = mode_ends();
   char* to = page_.data();
   std::memcpy(to, kHead.data(), kHead.size());
   to += kHead.size();
@@ -126,7 +126,7 @@ std::string_view LimitPage::render() {
       stem.size = static_cast<std::size_t>(write_number(stem.bytes.data() + stem.size, core) -
                                            stem.bytes.data());
       stem.append(kMode);
-      for (const ModeEnd& mode : kModeEnds) {
+      for (const ModeEnd& mode : ends) {
         to = stem.copy_to(to);
         std::memcpy(to, mode.bytes.data(), kMostModeBytes);
         to = write_seconds(to + mode.size, *ticks++);

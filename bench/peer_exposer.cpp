@@ -43,7 +43,8 @@ void fill(prometheus::Registry& registry, const Options& options) {
     percents.Add({{"endpoint", endpoint}, {"method", "proc_stat"}}, *sample.percent);
     for (const CoreTimes& core : sample.cpu->cores) {
       for (std::size_t mode = 0; mode < kExclusiveModeCount; ++mode) {
-        const Ticks ticks = core.times.ticks[mode] == 0 ? 0 : core.times.ticks[mode] + agent * 997;
+        const Ticks ticks =
+            core.times.ticks[mode] == 0 ? 0 : core.times.ticks[mode] + Ticks{agent} * 997;
         seconds
             .Add({{"endpoint", endpoint},
                   {"cpu", std::to_string(core.id)},

@@ -135,6 +135,7 @@ void SampleLine::put(Digits digits, std::uint64_t value) {
   for (char* digit = first + digits.width; digit != first; value /= 10) {
     *--digit = static_cast<char>('0' + value % 10);
   }
+  if (value != 0) std::fill_n(first, digits.width, '9');
 }
 
 void SampleLine::add(Digits digits, std::uint64_t amount) {

@@ -15,7 +15,7 @@ namespace cpu_monitor::bench {
 /// The line of a sample, encoded once; from then on only digits of it are rewritten in place, which
 /// costs a fraction of a microsecond.
 ///
-/// Every number keeps its width: one that would need a digit more stays at its last value, so that
+/// Every number keeps its width: one that would need a digit more stops at all nines, so that
 /// counters never fall.  A copy is another machine that starts from the same numbers; copies share
 /// what they know of the places.  Threads: one at a time for each copy.
 class SampleLine {

@@ -26,7 +26,7 @@ void count_bytes(benchmark::State& state, std::size_t bytes_each) {
 void decode_sample(benchmark::State& state, const SampleShape& shape) {
   const std::string line = encode(simulated_sample(shape));
   const std::string_view without_end(line.data(), line.size() - 1);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     auto message = decode_agent_message(without_end);
     if (!message) return state.SkipWithError("not decoded");
     benchmark::DoNotOptimize(message);
@@ -37,7 +37,7 @@ void decode_sample(benchmark::State& state, const SampleShape& shape) {
 void encode_sample(benchmark::State& state, const SampleShape& shape) {
   const CpuSample sample = simulated_sample(shape);
   std::string line;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     line = encode(sample);
     benchmark::DoNotOptimize(line);
   }

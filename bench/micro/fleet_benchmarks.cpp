@@ -12,7 +12,7 @@ namespace {
 /// One iteration is one sample of every agent.
 void apply_samples(benchmark::State& state) {
   FilledFleet fleet(static_cast<std::size_t>(state.range(0)), SampleShape{});
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     state.PauseTiming();
     FilledFleet::Samples samples = fleet.next_samples();
     state.ResumeTiming();
@@ -24,7 +24,7 @@ void apply_samples(benchmark::State& state) {
 
 void take_snapshot(benchmark::State& state) {
   const FilledFleet fleet(static_cast<std::size_t>(state.range(0)), SampleShape{});
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     auto snapshot = fleet.snapshot();
     benchmark::DoNotOptimize(snapshot);
   }

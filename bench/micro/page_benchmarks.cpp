@@ -20,7 +20,7 @@ void render(benchmark::State& state, const MetricGroups& groups) {
   const FilledFleet fleet(static_cast<std::size_t>(state.range(0)), shape);
   const auto snapshot = fleet.snapshot();
   std::size_t bytes = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(bytes = render_page(snapshot, groups));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(bytes = render_page(snapshot, groups));
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
   state.counters["page_bytes"] = static_cast<double>(bytes);
   state.SetComplexityN(state.range(0));

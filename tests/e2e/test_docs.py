@@ -221,7 +221,7 @@ class Flags(harness.EndToEndTest):
 
 class Files(harness.EndToEndTest):
 
-    FOLDERS = ("agent", "common", "exporter")
+    FOLDERS = ("agent", "bench", "common", "exporter")
 
     def patterns(self):
         """The first column of the table of files; a name without a folder has the one before."""

@@ -10,7 +10,9 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("agent", "exporter")
-FOLDERS = ("common", *PROGRAMS)
+FOLDERS = ("common", *PROGRAMS, "bench")
+# Which files of bench know the exporter from inside.
+BENCH_INSIDERS = "bench/micro/"
 SUFFIXES = (".hpp", ".cpp", ".h", ".in")
 
 # What counts as a use of each library of the table.  common/net is Asio under another name.
@@ -21,6 +23,8 @@ LIBRARIES = {
     "civetweb": r"<(CivetServer|civetweb)\.h>",
     "spdlog": r"<(spdlog|fmt)/.*",
     "CLI11": r"<CLI/.*",
+    "ISA-L": r"<isa-l(\.h|/.*)>",
+    "Google Benchmark": r"<benchmark/.*",
 }
 # The C++ standard library, C and the kernel.
 SYSTEM = r"<([a-z_]+(\.h)?|(arpa|linux|net|netinet|sys)/[a-z_]+\.h)>"
@@ -92,6 +96,17 @@ class Includes(unittest.TestCase):
     def test_programs_never_include_each_other(self):
         for program in PROGRAMS:
             self.assertEqual(self.own_includes(program, but={"common", program}), [])
+
+    def test_bench_measures_from_outside_but_for_bench_micro(self):
+        insiders = self.own_includes("bench", but={"common", "bench"})
+        self.assertEqual(
+            [
+                fault
+                for fault in insiders
+                if not fault.startswith(BENCH_INSIDERS) or '"exporter/' not in fault
+            ],
+            [],
+        )
 
     def test_every_library_of_the_table_is_known_here_and_the_reverse(self):
         self.assertEqual(set(self.places), set(LIBRARIES))
