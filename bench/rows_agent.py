@@ -169,11 +169,12 @@ def agent_mode(bench, stack, interval_s, node_exporter_flags):
     node_exporter, port = bench.programs.node_exporter(*node_exporter_flags)
     stack.enter_context(node_exporter)
     folder = stack.enter_context(tempfile.TemporaryDirectory())
+    queue = ", queue_config: {batch_send_deadline: 1s}" if bench.quick else ""
     config = (
         f"global: {{scrape_interval: {interval_s}s}}\n"
         "scrape_configs:\n"
         f"  - {{job_name: node, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n"
-        f"remote_write: [{{url: 'http://127.0.0.1:{sink_port}/'}}]\n"
+        f"remote_write: [{{url: 'http://127.0.0.1:{sink_port}/'{queue}}}]\n"
     )
     prometheus, _ = bench.programs.prometheus(folder, config, agent_mode=True)
     stack.enter_context(prometheus)

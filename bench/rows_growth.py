@@ -55,7 +55,7 @@ def measure(bench, agents, cores):
                 bench.programs.fleet(exporter.ingest_port, agents, 300, cores=cores))
             fleet.wait_for(r"\bready\b", 120)
         else:
-            time.sleep(1.0)
+            time.sleep(bench.seconds(1.0))
         rss_kib = exporter.resident_kib()
         rates, scrapes = [], []
         for _ in range(rounds):

@@ -33,7 +33,7 @@ def run(bench):
 def run_load(bench):
     agents = bench.agents(AGENTS)
     # memory_per_agent alone is known when all are connected.
-    duration_s = bench.seconds(bench.load_s if bench.wants("load_10000") else 5.0, 2.0)
+    duration_s = bench.seconds(bench.load_s if bench.wants("load_10000") else 5.0, 1.0)
     with contextlib.ExitStack() as stack:
         exporter = stack.enter_context(bench.programs.exporter(*FLAGS))
         empty_kib = exporter.resident_kib()
@@ -81,7 +81,7 @@ def run_restart(bench):
         fleet = stack.enter_context(
             bench.programs.fleet(ports["ingest_port"], agents, 300, cores=CORES))
         fleet.wait_for(r"\bready\b", 120)
-        time.sleep(bench.seconds(5.0, 1.0))
+        time.sleep(bench.seconds(5.0))
         first.kill()
         killed = time.monotonic()
         second = stack.enter_context(bench.programs.exporter(*FLAGS, **ports))
