@@ -9,6 +9,13 @@ find_package(civetweb REQUIRED)
 # prometheus-cpp's package file also asks for civetweb, zlib and curl; only its core is linked.
 find_package(prometheus-cpp REQUIRED)
 
+# ISA-L ships no CMake file.
+find_path(ISAL_INCLUDE_DIR isa-l/igzip_lib.h REQUIRED)
+find_library(ISAL_LIBRARY isal REQUIRED)
+add_library(cpu_monitor_isal INTERFACE)
+target_include_directories(cpu_monitor_isal SYSTEM INTERFACE ${ISAL_INCLUDE_DIR})
+target_link_libraries(cpu_monitor_isal INTERFACE ${ISAL_LIBRARY})
+
 # Asio ships neither a CMake nor a pkg-config file.  Compiled once, in common/net/asio.cpp.
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 add_library(cpu_monitor_asio INTERFACE)
@@ -21,11 +28,4 @@ target_link_libraries(cpu_monitor_asio INTERFACE Threads::Threads)
 
 if(CPU_MONITOR_BENCH)
   find_package(benchmark REQUIRED)
-
-  # ISA-L ships no CMake file.
-  find_path(ISAL_INCLUDE_DIR isa-l/igzip_lib.h REQUIRED)
-  find_library(ISAL_LIBRARY isal REQUIRED)
-  add_library(cpu_monitor_isal INTERFACE)
-  target_include_directories(cpu_monitor_isal SYSTEM INTERFACE ${ISAL_INCLUDE_DIR})
-  target_link_libraries(cpu_monitor_isal INTERFACE ${ISAL_LIBRARY})
 endif()

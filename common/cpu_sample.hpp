@@ -142,6 +142,10 @@ struct SlowReadings {
   std::optional<Throttles> throttles;
   std::optional<std::vector<ZoneTemperature>> temperature;  ///< sorted by zone
 
+  [[nodiscard]] bool is_empty() const {
+    return !boot_time_s && !self && !frequency && !throttles && !temperature;
+  }
+
   /// Takes the fields that are absent here from `earlier`.
   void inherit(const SlowReadings& earlier) {
     if (!boot_time_s) boot_time_s = earlier.boot_time_s;

@@ -398,8 +398,8 @@ std::string encode(const CpuSample& sample) {
   return line;
 }
 
-Decoded<AgentMessage> decode_agent_message(std::string_view line) {
-  Decoded<ScannedLine> scanned = scan_line(line, Sender::agent);
+Decoded<AgentMessage> decode_agent_message(std::string_view line, CpuSample spare) {
+  Decoded<ScannedLine> scanned = scan_line(line, Sender::agent, std::move(spare));
   if (!scanned) return scanned.error();
   if (!scanned->type) return no_type();
   const std::string& type = *scanned->type;

@@ -168,8 +168,10 @@ using ExporterMessage =
 ///
 /// Strict in what it knows (types, ranges, finite numbers, UTF-8, duplicate keys, depth), deaf to
 /// fields it does not know.  Errors: the code to refuse with, and words for the peer that quote no
-/// byte of the line.  Throws only std::bad_alloc.
-[[nodiscard]] Decoded<AgentMessage> decode_agent_message(std::string_view line);
+/// byte of the line.  Throws only std::bad_alloc.  A sample is made in the memory of `spare`, whose
+/// values count for nothing.
+[[nodiscard]] Decoded<AgentMessage> decode_agent_message(std::string_view line,
+                                                         CpuSample spare = {});
 [[nodiscard]] Decoded<ExporterMessage> decode_exporter_message(std::string_view line);
 
 /// `^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$`.  One bad label value makes Prometheus reject

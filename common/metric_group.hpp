@@ -36,6 +36,7 @@ class MetricGroups {
     return bits_.test(static_cast<std::size_t>(group));
   }
   [[nodiscard]] bool empty() const { return bits_.none(); }
+  [[nodiscard]] unsigned long bits() const { return bits_.to_ulong(); }  ///< one for each group
   bool operator==(const MetricGroups&) const = default;
 
  private:

@@ -203,7 +203,10 @@ constexpr std::array kCpuMembers{
 
 constexpr Field kCpu =
     object("cpu", "cpu must be an object with total and, if there are any, cores", kCpuMembers, 1,
-           [](Draft& draft) { draft.sample.cpu.emplace(); });
+           [](Draft& draft) {
+             draft.sample.cpu.emplace().cores = std::move(draft.spare_cores);
+             draft.sample.cpu->cores.clear();
+           });
 
 constexpr Field kUptime =
     number("uptime_ms", "uptime_ms must be an integer from 0 to 9007199254740991",

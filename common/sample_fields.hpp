@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "common/cpu_sample.hpp"
 #include "common/messages.hpp"
@@ -21,8 +23,19 @@ using Number = std::variant<std::uint64_t, std::int64_t, double>;
 
 /// What a line has said so far, and where the next of a row of alike numbers goes.
 struct Draft {
+  Draft() = default;
+
+  /// Nothing said yet; the lists of every sample will use the memory that `spare` has for them.
+  explicit Draft(CpuSample spare) {
+    if (spare.cpu) spare_cores = std::move(spare.cpu->cores);
+    spare_cores.clear();
+    sample.schedstat = std::move(spare.schedstat);
+    sample.schedstat.clear();
+  }
+
   CpuSample sample;
   std::optional<Resume> resume;
+  std::vector<CoreTimes> spare_cores;  ///< empty
 
   CpuTimes* times = nullptr;            ///< of the CPU, or the total, whose row is open
   BurstHistogram* histogram = nullptr;  ///< whose object is open

@@ -54,7 +54,7 @@ constexpr std::string_view kNotAnObject =
 /// returns false ends the parse.
 class LineScanner {
  public:
-  explicit LineScanner(const Field& line) : line_(line) {}
+  LineScanner(const Field& line, CpuSample spare) : line_(line), draft_(std::move(spare)) {}
 
   [[nodiscard]] Decoded<ScannedLine> finish() &&;
 
@@ -251,13 +251,13 @@ bool LineScanner::refuse(RefusalCode code, std::string_view words) {
 
 }  // namespace
 
-Decoded<ScannedLine> scan_line(std::string_view line, Sender sender) {
+Decoded<ScannedLine> scan_line(std::string_view line, Sender sender, CpuSample spare) {
   // nlohmann's lexer skips a byte order mark and takes a NUL for the end of the text.
   const bool has_mark = line.substr(0, kByteOrderMark.size()) == kByteOrderMark;
   if (has_mark || line.find('\0') != std::string_view::npos) {
     return Error(RefusalCode::bad_json, std::string(kNotAnObject));
   }
-  LineScanner scanner(sender == Sender::agent ? kAgentLine : kExporterLine);
+  LineScanner scanner(sender == Sender::agent ? kAgentLine : kExporterLine, std::move(spare));
   // The outcome is in the scanner: it said why whenever it, or the parser, stopped.
   static_cast<void>(nlohmann::json::sax_parse(line.begin(), line.end(), &scanner));
   return std::move(scanner).finish();

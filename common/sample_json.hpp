@@ -31,8 +31,10 @@ struct ScannedLine {
 
 /// Judges a whole line (bad_json: not one object, syntax, UTF-8, depth, a key twice; bad_field: a
 /// number too large for any field) and reads the fields of a sample or a resume on the way, without
-/// a tree of the rest in memory.  Stops at once where the nesting gets too deep.
-[[nodiscard]] Decoded<ScannedLine> scan_line(std::string_view line, Sender sender);
+/// a tree of the rest in memory.  Stops at once where the nesting gets too deep.  The memory of
+/// `spare` serves for the sample; its values count for nothing.
+[[nodiscard]] Decoded<ScannedLine> scan_line(std::string_view line, Sender sender,
+                                             CpuSample spare = {});
 
 /// Appends the sample as a JSON object.  REQUIRES: every value within its range (docs/protocol.md).
 void append_sample(std::string& line, const CpuSample& sample);

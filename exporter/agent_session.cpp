@@ -28,7 +28,7 @@ AgentSession::AgentSession(SessionContext& context, Connection connection,
                            Clock::time_point handshake_deadline)
     : context_(context),
       connection_(std::move(connection)),
-      reader_(connection_.stream, context.limits),
+      reader_(connection_.stream, context.limits, context.read_buffer),
       deadline_(handshake_deadline) {}
 
 asio::awaitable<std::optional<Connection>> AgentSession::run() {
@@ -89,7 +89,7 @@ void AgentSession::drop(std::size_t bytes) {
 /// Returns false when nothing further is to be read.
 bool AgentSession::handle_line(std::string_view line) {
   reader_.count_message();
-  auto message = decode_agent_message(line);
+  auto message = decode_agent_message(line, std::move(context_.spare));
   if (!message) {
     count_rejected_line(message.error().code);
     refuse(message.error().code, message.error().detail);
@@ -143,8 +143,8 @@ void AgentSession::handle(CpuSample sample) {
   }
   const auto sequence = sample.sequence;
   context_.metrics.sample_received();
-  const auto applied =
-      context_.fleet.apply(endpoint_, connection_.id, std::move(sample), Moment::now());
+  const auto applied = context_.fleet.apply(endpoint_, connection_.id, sample, Moment::now());
+  context_.spare = std::move(sample);
   if (applied == Fleet::Applied::not_holder) return close();
   if (applied == Fleet::Applied::sequence_not_rising) {
     context_.metrics.sample_rejected(RejectReason::sequence_not_rising);

@@ -5,22 +5,13 @@
 namespace cpu_monitor::exporter {
 namespace {
 
-Rows rows_of(const FleetSnapshot& fleet) {
-  Rows rows;
-  rows.reserve(fleet.agents.size());
-  for (const AgentView& agent : fleet.agents) {
-    append_label(rows.emplace_back(Row{&agent, {}}).endpoint, "endpoint", agent.identity->endpoint);
-  }
-  return rows;
-}
-
-void render_load_group(const Rows& rows, std::string& page) {
+void render_load_group(const Rows& rows, PageWriter& page) {
   render_host(rows, page);
   render_machine_times(rows, page);
   render_cgroup(rows, page);
 }
 
-void render_detail_group(const Rows& rows, std::string& page) {
+void render_detail_group(const Rows& rows, PageWriter& page) {
   render_guest_times(rows, page);
   render_scheduler(rows, page);
   render_frequencies(rows, page);
@@ -30,8 +21,8 @@ void render_detail_group(const Rows& rows, std::string& page) {
 
 }  // namespace
 
-void render_agents(const FleetSnapshot& fleet, const PageSettings& settings, std::string& page) {
-  const Rows rows = rows_of(fleet);
+void render_agents(const FleetSnapshot& fleet, const PageSettings& settings, PageWriter& page) {
+  const Rows rows(fleet);
   const MetricGroups& groups = settings.groups;
   if (groups.has(MetricGroup::cpu)) render_core_times(rows, page);
   if (groups.has(MetricGroup::load)) render_load_group(rows, page);

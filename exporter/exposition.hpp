@@ -1,10 +1,10 @@
 #pragma once
 
 #include <chrono>
-#include <string>
 
 #include "common/metric_group.hpp"
 #include "exporter/fleet.hpp"
+#include "exporter/page_writer.hpp"
 
 namespace cpu_monitor::exporter {
 
@@ -21,6 +21,6 @@ struct PageSettings {
 /// those of the page here and nowhere else.  Label values are escaped.  No series comes twice, as
 /// long as the numbers in a sample and in facts are each there once, as their headers promise.
 /// Threads: pure.
-void render_agents(const FleetSnapshot& fleet, const PageSettings& settings, std::string& page);
+void render_agents(const FleetSnapshot& fleet, const PageSettings& settings, PageWriter& page);
 
 }  // namespace cpu_monitor::exporter

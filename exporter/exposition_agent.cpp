@@ -12,65 +12,60 @@ namespace {
 
 using std::chrono::milliseconds;
 
-void render_info(const Rows& rows, std::string& page) {
+void render_info(const Rows& rows, PageWriter& page) {
   Family family("cpu_monitor_agent_info", "gauge",
                 "What an agent says of itself: its version, the file system of its procfs and its "
                 "labels.",
                 page);
   for (const Row& row : rows) {
     const AgentIdentity& identity = *row.agent->identity;
-    std::string labels = row.endpoint;
-    append_label(labels, "version", identity.version);
-    if (!identity.proc_filesystem.empty()) {
-      append_label(labels, "procfs", identity.proc_filesystem);
-    }
-    for (const auto& [name, value] : identity.labels) append_label(labels, "label_" + name, value);
-    family.add(labels, std::uint64_t{1});
+    Series series = family.series(row);
+    series.label("version", identity.version);
+    if (!identity.proc_filesystem.empty()) series.label("procfs", identity.proc_filesystem);
+    for (const auto& [name, value] : identity.labels) series.label("label_" + name, value);
+    series.value(std::uint64_t{1});
   }
 }
 
-void render_discards(const Rows& rows, std::string& page) {
+void render_discards(const Rows& rows, PageWriter& page) {
   Family family("cpu_monitor_agent_samples_discarded_total", "counter",
                 "Readings an agent threw away instead of showing something untrue.", page);
   for (const Row& row : rows) {
-    const AgentView& agent = *row.agent;
-    if (!agent.sample || !agent.sample->discarded) continue;
+    if (row.sample == nullptr || !row.sample->discarded) continue;
     for (std::size_t i = 0; i < kDiscardReasonNames.size(); ++i) {
-      const std::uint64_t count = (*agent.sample->discarded)[static_cast<DiscardReason>(i)];
+      const std::uint64_t count = (*row.sample->discarded)[static_cast<DiscardReason>(i)];
       if (count == 0) continue;
-      std::string labels = row.endpoint;
-      append_label(labels, "reason", kDiscardReasonNames.names[i]);
-      family.add(labels, count);
+      family.series(row).label("reason", kDiscardReasonNames.names[i]).value(count);
     }
   }
 }
 
-std::optional<std::uint64_t> up(const AgentView& agent) {
-  return agent.state == AgentState::alive ? 1 : 0;
+std::optional<std::uint64_t> up(const Row& row) {
+  return row.agent->state == AgentState::alive ? 1 : 0;
 }
 
-std::optional<milliseconds> last_sample(const AgentView& agent) {
-  if (!agent.last_sample) return std::nullopt;
-  return std::chrono::floor<milliseconds>(agent.last_sample->time_since_epoch());
+std::optional<milliseconds> last_sample(const Row& row) {
+  if (!row.agent->last_sample) return std::nullopt;
+  return std::chrono::floor<milliseconds>(row.agent->last_sample->time_since_epoch());
 }
 
-std::optional<milliseconds> clock_skew(const AgentView& agent) { return agent.clock_skew; }
+std::optional<milliseconds> clock_skew(const Row& row) { return row.agent->clock_skew; }
 
-std::optional<std::uint64_t> connects(const AgentView& agent) { return agent.connects; }
+std::optional<std::uint64_t> connects(const Row& row) { return row.agent->connects; }
 
-std::optional<double> process_cpu_seconds(const AgentView& agent) {
-  if (!agent.sample || !agent.sample->slow.self) return std::nullopt;
-  return agent.sample->slow.self->cpu_seconds;
+std::optional<double> process_cpu_seconds(const Row& row) {
+  if (row.slow == nullptr || !row.slow->self) return std::nullopt;
+  return row.slow->self->cpu_seconds;
 }
 
-std::optional<std::uint64_t> process_resident_bytes(const AgentView& agent) {
-  if (!agent.sample || !agent.sample->slow.self) return std::nullopt;
-  return agent.sample->slow.self->resident_bytes;
+std::optional<std::uint64_t> process_resident_bytes(const Row& row) {
+  if (row.slow == nullptr || !row.slow->self) return std::nullopt;
+  return row.slow->self->resident_bytes;
 }
 
 }  // namespace
 
-void render_agent(const Rows& rows, std::string& page) {
+void render_agent(const Rows& rows, PageWriter& page) {
   add_one_each(Family("cpu_monitor_agent_up", "gauge",
                       "Whether samples of the agent arrive: 1, or 0 when they stopped.", page),
                rows, up);

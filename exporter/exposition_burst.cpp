@@ -1,6 +1,7 @@
 // What a scrape interval hides: histograms of all readings, and their peaks.
 
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,48 +49,48 @@ constexpr std::array kPeaks{
                "Highest share of the machine that the hypervisor gave to others",
                &BurstReadings::steal_peak}};
 
-const BurstReadings* bursts_of(const AgentView& agent) {
-  return agent.sample && agent.sample->burst ? &*agent.sample->burst : nullptr;
+const BurstReadings* bursts_of(const Row& row) {
+  return row.sample != nullptr && row.sample->burst ? &*row.sample->burst : nullptr;
 }
 
-std::array<std::string, BurstHistogram::kBuckets> bucket_labels(const Bounds& bounds) {
-  std::array<std::string, BurstHistogram::kBuckets> labels;
+/// The values of the label `le`.
+std::array<std::string, BurstHistogram::kBuckets> bucket_bounds(const Bounds& bounds) {
+  std::array<std::string, BurstHistogram::kBuckets> texts;
   for (std::size_t i = 0; i < bounds.size(); ++i) {
-    std::string bound;
-    append_number(bound, bounds[i]);
-    labels[i] = ",le=\"" + bound + "\"";
+    std::array<char, 32> digits{};
+    texts[i].assign(digits.data(), std::to_chars(digits.begin(), digits.end(), bounds[i]).ptr);
   }
-  labels.back() = ",le=\"+Inf\"";
-  return labels;
+  texts.back() = "+Inf";
+  return texts;
 }
 
-void render_histogram(const HistogramFamily& histogram, const Rows& rows, std::string& page) {
+void render_histogram(const HistogramFamily& histogram, const Rows& rows, PageWriter& page) {
   Family family(histogram.name, "histogram", histogram.help, page);
-  const auto bounds = bucket_labels(histogram.bounds);
+  const auto bounds = bucket_bounds(histogram.bounds);
   for (const Row& row : rows) {
-    const BurstReadings* const bursts = bursts_of(*row.agent);
+    const BurstReadings* const bursts = bursts_of(row);
     if (bursts == nullptr) continue;
     const BurstHistogram& readings = bursts->*histogram.readings;
     std::uint64_t up_to_bound = 0;
     for (std::size_t i = 0; i < bounds.size(); ++i) {
       up_to_bound += readings.counts[i];
-      family.add("_bucket", row.endpoint + bounds[i], up_to_bound);
+      family.series(row, "_bucket").label("le", bounds[i]).value(up_to_bound);
     }
-    family.add("_sum", row.endpoint, readings.sum);
-    family.add("_count", row.endpoint, up_to_bound);
+    family.series(row, "_sum").value(readings.sum);
+    family.series(row, "_count").value(up_to_bound);
   }
 }
 
 }  // namespace
 
-void render_bursts(const Rows& rows, std::chrono::milliseconds peak_window, std::string& page) {
+void render_bursts(const Rows& rows, std::chrono::milliseconds peak_window, PageWriter& page) {
   for (const HistogramFamily& histogram : kHistograms) render_histogram(histogram, rows, page);
   const std::string when =
       " in one reading within the last " + format_duration(peak_window) + " (--peak.window).";
   for (const PeakFamily& peak : kPeaks) {
     const std::string help = std::string(peak.what) + when;
-    add_one_each(Family(peak.name, "gauge", help, page), rows, [&](const AgentView& agent) {
-      const BurstReadings* const bursts = bursts_of(agent);
+    add_one_each(Family(peak.name, "gauge", help, page), rows, [&](const Row& row) {
+      const BurstReadings* const bursts = bursts_of(row);
       return bursts != nullptr ? bursts->*peak.peak : std::nullopt;
     });
   }

@@ -52,41 +52,41 @@ std::optional<CountedSeconds> from_microseconds(std::optional<std::uint64_t> cou
   return CountedSeconds{*count, kMicroseconds};
 }
 
-std::optional<std::uint64_t> boot_time(const AgentView& agent) {
-  return agent.sample ? agent.sample->slow.boot_time_s : std::nullopt;
+std::optional<std::uint64_t> boot_time(const Row& row) {
+  return row.slow != nullptr ? row.slow->boot_time_s : std::nullopt;
 }
 
-std::optional<std::chrono::milliseconds> host_time(const AgentView& agent) {
-  return agent.sample ? agent.sample->time : std::nullopt;
+std::optional<std::chrono::milliseconds> host_time(const Row& row) {
+  return row.sample != nullptr ? row.sample->time : std::nullopt;
 }
 
-void render_uname(const Rows& rows, std::string& page) {
+void render_uname(const Rows& rows, PageWriter& page) {
   Family family("node_uname_info", "gauge",
                 "Labeled system information as provided by the uname system call.", page);
   for (const Row& row : rows) {
     const auto& host = row.agent->identity->host;
     if (row.agent->state == AgentState::gone || !host) continue;
-    std::string labels = row.endpoint;
-    append_label(labels, "domainname", host->domainname);
-    append_label(labels, "machine", host->machine);
-    append_label(labels, "nodename", host->nodename);
-    append_label(labels, "release", host->release);
-    append_label(labels, "sysname", host->sysname);
-    append_label(labels, "version", host->version);
-    family.add(labels, std::uint64_t{1});
+    family.series(row)
+        .label("domainname", host->domainname)
+        .label("machine", host->machine)
+        .label("nodename", host->nodename)
+        .label("release", host->release)
+        .label("sysname", host->sysname)
+        .label("version", host->version)
+        .value(std::uint64_t{1});
   }
 }
 
 /// `value_of(cgroup)` is an optional, like `value_of` of add_one_each.
 template <class ValueOf>
 void add_of_cgroup(Family family, const Rows& rows, ValueOf value_of) {
-  add_one_each(family, rows, [&](const AgentView& agent) {
-    using Value = decltype(value_of(*agent.sample->cgroup));
-    return agent.sample && agent.sample->cgroup ? value_of(*agent.sample->cgroup) : Value{};
+  add_one_each(family, rows, [&](const Row& row) {
+    using Value = decltype(value_of(*row.sample->cgroup));
+    return row.sample != nullptr && row.sample->cgroup ? value_of(*row.sample->cgroup) : Value{};
   });
 }
 
-void render_cgroup_times(const Rows& rows, std::string& page) {
+void render_cgroup_times(const Rows& rows, PageWriter& page) {
   add_of_cgroup(Family("cpu_monitor_cgroup_usage_seconds_total", "counter",
                        "CPU time that the agent's cgroup has used.", page),
                 rows, [](const CgroupCpu& cgroup) { return from_microseconds(cgroup.usage_us); });
@@ -98,7 +98,7 @@ void render_cgroup_times(const Rows& rows, std::string& page) {
                 rows, [](const CgroupCpu& cgroup) { return from_microseconds(cgroup.system_us); });
 }
 
-void render_cgroup_limits(const Rows& rows, std::string& page) {
+void render_cgroup_limits(const Rows& rows, PageWriter& page) {
   add_of_cgroup(Family("cpu_monitor_cgroup_periods_total", "counter",
                        "Periods over which the quota of the agent's cgroup was enforced.", page),
                 rows, [](const CgroupCpu& cgroup) { return cgroup.periods; });
@@ -116,25 +116,24 @@ void render_cgroup_limits(const Rows& rows, std::string& page) {
 
 }  // namespace
 
-void render_host(const Rows& rows, std::string& page) {
+void render_host(const Rows& rows, PageWriter& page) {
   for (const LoadFamily& load : kLoads) {
     add_one_each(Family(load.name, "gauge", load.help, page), rows,
-                 [&](const AgentView& agent) -> std::optional<double> {
-                   if (!agent.sample || !agent.sample->host.load) return std::nullopt;
-                   return (*agent.sample->host.load).*load.value;
+                 [&](const Row& row) -> std::optional<double> {
+                   if (row.sample == nullptr || !row.sample->host.load) return std::nullopt;
+                   return (*row.sample->host.load).*load.value;
                  });
   }
   for (const HostFamily& number : kHostNumbers) {
-    add_one_each(Family(number.name, number.type, number.help, page), rows,
-                 [&](const AgentView& agent) {
-                   return agent.sample ? agent.sample->host.*number.value : std::nullopt;
-                 });
+    add_one_each(Family(number.name, number.type, number.help, page), rows, [&](const Row& row) {
+      return row.sample != nullptr ? row.sample->host.*number.value : std::nullopt;
+    });
   }
   for (const HostFamily& pressure : kPressures) {
     add_one_each(Family(pressure.name, pressure.type, pressure.help, page), rows,
-                 [&](const AgentView& agent) {
-                   return from_microseconds(agent.sample ? agent.sample->host.*pressure.value
-                                                         : std::nullopt);
+                 [&](const Row& row) {
+                   return from_microseconds(row.sample != nullptr ? row.sample->host.*pressure.value
+                                                                  : std::nullopt);
                  });
   }
   add_one_each(Family("node_boot_time_seconds", "gauge", "Node boot time, in unixtime.", page),
@@ -145,7 +144,7 @@ void render_host(const Rows& rows, std::string& page) {
   render_uname(rows, page);
 }
 
-void render_cgroup(const Rows& rows, std::string& page) {
+void render_cgroup(const Rows& rows, PageWriter& page) {
   add_of_cgroup(
       Family("cpu_monitor_cgroup_utilization_ratio", "gauge",
              "Share of its quota that the agent's cgroup used since the last push.", page),

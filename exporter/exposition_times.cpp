@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "exporter/exposition_parts.hpp"
@@ -12,19 +13,19 @@ namespace cpu_monitor::exporter {
 namespace {
 
 const CpuCounters* counters_of(const Row& row) {
-  const CpuSample* const sample = row.sample();
-  return sample != nullptr && sample->cpu ? &*sample->cpu : nullptr;
+  return row.sample != nullptr && row.sample->cpu ? &*row.sample->cpu : nullptr;
 }
 
 /// The known exclusive modes of one CPU.  `stem` is a series up to the value of its label `mode`.
-void add_modes(Family& family, std::string_view stem, const CpuTimes& times,
+void add_modes(PageWriter& page, std::string_view stem, const CpuTimes& times,
                const SecondsFormat& seconds) {
-  std::string& page = family.page();
   const std::size_t modes = std::min<std::size_t>(times.fields, kExclusiveModeCount);
   for (std::size_t mode = 0; mode < modes; ++mode) {
-    page.append(stem).append(kCpuModeNames.names[mode]).append("\"} ");
+    page.append(stem);
+    page.append(kCpuModeNames.names[mode]);
+    page.append("\"} ");
     seconds.append(page, times.ticks[mode]);
-    page.push_back('\n');
+    page.append('\n');
   }
 }
 
@@ -38,7 +39,7 @@ constexpr std::array kGuestModes{GuestMode{CpuMode::guest, "user"},
 
 }  // namespace
 
-void render_core_times(const Rows& rows, std::string& page) {
+void render_core_times(const Rows& rows, PageWriter& page) {
   Family family("node_cpu_seconds_total", "counter", "Seconds the CPUs spent in each mode.", page);
   std::string stem;
   for (const Row& row : rows) {
@@ -49,14 +50,13 @@ void render_core_times(const Rows& rows, std::string& page) {
     const std::size_t shared = stem.size();
     for (const CoreTimes& core : counters->cores) {
       stem.resize(shared);
-      append_number(stem, std::uint64_t{core.id});
-      stem.append("\",mode=\"");
-      add_modes(family, stem, core.times, seconds);
+      stem.append(std::to_string(core.id)).append("\",mode=\"");
+      add_modes(family.page(), stem, core.times, seconds);
     }
   }
 }
 
-void render_machine_times(const Rows& rows, std::string& page) {
+void render_machine_times(const Rows& rows, PageWriter& page) {
   Family family("cpu_monitor_host_cpu_seconds_total", "counter",
                 "Seconds all CPUs of the machine together spent in each mode.", page);
   std::string stem;
@@ -64,11 +64,12 @@ void render_machine_times(const Rows& rows, std::string& page) {
     const CpuCounters* const counters = counters_of(row);
     if (counters == nullptr) continue;
     stem.assign(family.name()).append("{").append(row.endpoint).append(",mode=\"");
-    add_modes(family, stem, counters->total, SecondsFormat(row.agent->identity->ticks_per_second));
+    add_modes(family.page(), stem, counters->total,
+              SecondsFormat(row.agent->identity->ticks_per_second));
   }
 }
 
-void render_guest_times(const Rows& rows, std::string& page) {
+void render_guest_times(const Rows& rows, PageWriter& page) {
   Family family("node_cpu_guest_seconds_total", "counter",
                 "Seconds the CPUs spent in guests (VMs) for each mode.", page);
   for (const Row& row : rows) {
@@ -77,10 +78,10 @@ void render_guest_times(const Rows& rows, std::string& page) {
     for (const CoreTimes& core : counters->cores) {
       for (const GuestMode& guest : kGuestModes) {
         if (!core.times.has(guest.mode)) continue;
-        std::string labels = row.of_cpu(core.id);
-        append_label(labels, "mode", guest.label);
-        family.add(labels,
-                   CountedSeconds{core.times[guest.mode], row.agent->identity->ticks_per_second});
+        family.series(row)
+            .label("cpu", core.id)
+            .label("mode", guest.label)
+            .value(CountedSeconds{core.times[guest.mode], row.agent->identity->ticks_per_second});
       }
     }
   }

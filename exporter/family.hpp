@@ -1,81 +1,91 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "exporter/fleet.hpp"
+#include "exporter/page_writer.hpp"
+#include "exporter/rows.hpp"
 #include "exporter/text_format.hpp"
 #include "exporter/units.hpp"
 
 namespace cpu_monitor::exporter {
 
-/// An agent, and the label that all its series share.
-struct Row {
-  const AgentView* agent;
-  std::string endpoint;  ///< `endpoint="name"`
+/// One series on its way to the page: any labels, then the value, which ends it.
+class Series {
+ public:
+  explicit Series(PageWriter& page) : page_(page) {}
 
-  /// Null when there is none to show.
-  [[nodiscard]] const CpuSample* sample() const { return agent->sample.get(); }
-  [[nodiscard]] const CpuFacts* facts() const { return agent->facts.get(); }
-
-  /// The labels of its series of one CPU.
-  [[nodiscard]] std::string of_cpu(std::uint32_t cpu) const { return with("cpu", cpu); }
-
-  /// Its labels and one whose value is a number.
-  [[nodiscard]] std::string with(std::string_view label, std::uint32_t number) const {
-    std::string labels = endpoint;
-    append_label(labels, label, std::to_string(number));
-    return labels;
+  Series& label(std::string_view name, std::string_view value) {
+    open(name);
+    append_escaped(page_, value);
+    page_.append('"');
+    return *this;
   }
-};
 
-using Rows = std::vector<Row>;
+  Series& label(std::string_view name, std::uint32_t value) {
+    open(name);
+    append_number(page_, std::uint64_t{value});
+    page_.append('"');
+    return *this;
+  }
+
+  template <class Value>
+  void value(Value value) {
+    page_.append("} ");
+    append_number(page_, value);
+    page_.append('\n');
+  }
+
+ private:
+  void open(std::string_view name) {
+    page_.append(',');
+    page_.append(name);
+    page_.append("=\"");
+  }
+
+  PageWriter& page_;
+};
 
 /// Writes one family: HELP and TYPE before its first series, and nothing when it has none.
 ///
 /// Lifetime: the texts and the page must outlive it.
 class Family {
  public:
-  Family(std::string_view name, std::string_view type, std::string_view help, std::string& page)
+  Family(std::string_view name, std::string_view type, std::string_view help, PageWriter& page)
       : name_(name), type_(type), help_(help), page_(page) {}
 
   [[nodiscard]] std::string_view name() const { return name_; }
 
   /// The page, to write series of this family to.
-  std::string& page() {
+  PageWriter& page() {
     if (!has_head_) append_head(page_, name_, type_, help_);
     has_head_ = true;
     return page_;
   }
 
-  template <class Value>
-  void add(std::string_view labels, Value value) {
-    add("", labels, value);
-  }
-
-  /// A series of a histogram: its name is the family's and a suffix.
-  template <class Value>
-  void add(std::string_view suffix, std::string_view labels, Value value) {
-    page().append(name_).append(suffix).append("{").append(labels).append("} ");
-    append_number(page_, value);
-    page_.push_back('\n');
+  /// A series of the agent in `row`.  Of a histogram: its name is the family's and `suffix`.
+  [[nodiscard]] Series series(const Row& row, std::string_view suffix = {}) {
+    PageWriter& to = page();
+    to.append(name_);
+    to.append(suffix);
+    to.append('{');
+    to.append(row.endpoint);
+    return Series(to);
   }
 
  private:
   std::string_view name_;
   std::string_view type_;
   std::string_view help_;
-  std::string& page_;
+  PageWriter& page_;
   bool has_head_ = false;
 };
 
-/// A family with at most one series an agent: `value_of(view)` is an optional.
+/// A family with at most one series an agent: `value_of(row)` is an optional.
 template <class ValueOf>
 void add_one_each(Family family, const Rows& rows, ValueOf value_of) {
   for (const Row& row : rows) {
-    if (const auto value = value_of(*row.agent)) family.add(row.endpoint, *value);
+    if (const auto value = value_of(row)) family.series(row).value(*value);
   }
 }
 

@@ -65,6 +65,16 @@ void update_resume(std::optional<Resume>& resume, const CpuSample& sample) {
   shown.cpu = *sample.cpu;
 }
 
+/// Whether nobody else has a copy of `pointer`.  Nobody may be making one meanwhile.
+template <class T>
+bool is_held_here_only(const std::shared_ptr<T>& pointer) {
+  if (pointer.use_count() != 1) return false;
+  // The count alone says nothing of the order: a former holder may still seem to be reading.  A
+  // copy synchronises with the release that brought the count down.
+  const std::shared_ptr<T> synchronised = pointer;
+  return true;
+}
+
 }  // namespace
 
 milliseconds Fleet::silence_limit(milliseconds push_interval) {
@@ -89,26 +99,22 @@ Result<Fleet::Claim, RefusalCode> Fleet::claim(const Hello& hello, ConnectionId 
   return claim;
 }
 
-Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection, CpuSample sample,
-                            const Moment& now) {
-  auto merged = std::make_shared<CpuSample>(std::move(sample));
-  std::shared_ptr<const CpuSample> newest = merged;
+Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection,
+                            const CpuSample& sample, const Moment& now) {
   const std::lock_guard lock(mutex_);
   Record* const record = find_held(endpoint, connection);
   if (record == nullptr) return Applied::not_holder;
-  if (newest->sequence <= record->last_sequence) return Applied::sequence_not_rising;
-  record->last_sequence = newest->sequence;
+  if (sample.sequence <= record->last_sequence) return Applied::sequence_not_rising;
+  record->last_sequence = sample.sequence;
   record->last_heard = now.steady;
   record->alive_until = now.steady + silence_limit(record->push_interval);
   record->last_sample = now.system;
-  if (newest->time) {
+  if (sample.time) {
     record->clock_skew =
-        *newest->time - std::chrono::floor<milliseconds>(now.system.time_since_epoch());
+        *sample.time - std::chrono::floor<milliseconds>(now.system.time_since_epoch());
   }
-  update_resume(record->resume, *newest);
-  merged->slow.inherit(record->slow);
-  record->slow = merged->slow;
-  record->sample.swap(newest);  // the old one is freed when the lock is gone
+  update_resume(record->resume, sample);
+  replace_sample(*record, sample);
   return Applied::applied;
 }
 
@@ -213,6 +219,7 @@ AgentView Fleet::view_of(const Record& record, const Moment& now) const {
   view.connects = record.connects;
   if (view.state == AgentState::gone) return view;
   view.sample = record.sample;
+  if (view.sample) view.slow = record.slow;
   view.facts = record.facts;
   view.clock_skew = record.clock_skew;
   return view;
@@ -249,8 +256,21 @@ bool Fleet::may_take_over(const Record& record, const Hello& hello, const Moment
   return !record.last_takeover || now.steady - *record.last_takeover >= kTakeoverPause;
 }
 
+void Fleet::replace_sample(Record& record, const CpuSample& sample) {
+  if (std::exchange(record.is_slow_over, false)) record.slow.reset();
+  if (is_held_here_only(record.sample)) {
+    *record.sample = sample;
+  } else {
+    record.sample = std::make_shared<CpuSample>(sample);
+  }
+  if (sample.slow.is_empty()) return;
+  auto standing = std::make_shared<SlowReadings>(std::exchange(record.sample->slow, {}));
+  if (record.slow) standing->inherit(*record.slow);
+  record.slow = std::move(standing);
+}
+
 void Fleet::forget_process(Record& record) {
-  record.slow = {};
+  record.is_slow_over = true;
   record.facts.reset();
 }
 

@@ -52,6 +52,8 @@ struct AgentView {
   AgentState state = AgentState::silent;
   std::shared_ptr<const CpuSample>
       sample;  ///< the newest; null when there was none or the agent is gone
+  /// What stands of what is said rarely (`sample->slow` is empty); null as `sample`.
+  std::shared_ptr<const SlowReadings> slow;
   std::shared_ptr<const CpuFacts> facts;  ///< null when there were none or the agent is gone
   /// The exporter's clock.  Still known of a machine that is gone: how long ago is what people ask.
   std::optional<std::chrono::system_clock::time_point> last_sample;
@@ -121,10 +123,11 @@ class Fleet {
   [[nodiscard]] Result<Claim, RefusalCode> claim(const Hello& hello, ConnectionId connection,
                                                  const Moment& now);
 
-  /// A sample from the holder.  It replaces the last one; if that came from the same process, it
-  /// inherits the slow readings it does not have itself.
-  [[nodiscard]] Applied apply(std::string_view endpoint, ConnectionId connection, CpuSample sample,
-                              const Moment& now);
+  /// A sample from the holder.  It replaces the last one; of the slow readings, what it does not
+  /// say stands as the same process said it before.  Copies `sample`, into memory it has unless a
+  /// snapshot still holds that.
+  [[nodiscard]] Applied apply(std::string_view endpoint, ConnectionId connection,
+                              const CpuSample& sample, const Moment& now);
 
   /// What the holder says of its CPUs, until the next such word or another process holds the name.
   /// Returns false, and does nothing, when `connection` is not the holder.
@@ -181,11 +184,12 @@ class Fleet {
     std::optional<SteadyTime> left_at;          ///< said goodbye to stop
     std::uint64_t connects = 0;
 
-    SteadyTime last_heard;   ///< the last sample, or the first hello
-    SteadyTime alive_until;  ///< when the silence since last_heard becomes too long
-    std::shared_ptr<const CpuSample> sample;
+    SteadyTime last_heard;              ///< the last sample, or the first hello
+    SteadyTime alive_until;             ///< when the silence since last_heard becomes too long
+    std::shared_ptr<CpuSample> sample;  ///< changed only while no snapshot holds it
     // What the process that holds the name said, and what stands until it says otherwise.
-    SlowReadings slow;
+    std::shared_ptr<const SlowReadings> slow;  ///< shown beside `sample`
+    bool is_slow_over = false;  ///< said by a former process: they leave with its last sample
     std::shared_ptr<const CpuFacts> facts;
     std::optional<std::chrono::system_clock::time_point> last_sample;  ///< none: there was none yet
     std::optional<std::chrono::milliseconds> clock_skew;
@@ -203,6 +207,7 @@ class Fleet {
   [[nodiscard]] Record* find_remembered(std::string_view endpoint, const Moment& now);
   [[nodiscard]] static bool may_take_over(const Record& record, const Hello& hello,
                                           const Moment& now);
+  static void replace_sample(Record& record, const CpuSample& sample);
   /// Forgets what stands until the process says otherwise.
   static void forget_process(Record& record);
   [[nodiscard]] bool make_room(const Moment& now);

@@ -9,7 +9,7 @@ namespace cpu_monitor::exporter {
 LegacySession::LegacySession(SessionContext& context, Connection connection)
     : context_(context),
       connection_(std::move(connection)),
-      reader_(connection_.stream, context.limits),
+      reader_(connection_.stream, context.limits, context.read_buffer),
       deadline_(std::chrono::steady_clock::now() + kIdleTimeout) {}
 
 asio::awaitable<void> LegacySession::run() {

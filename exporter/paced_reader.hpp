@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <memory>
 #include <string_view>
@@ -18,9 +17,10 @@ class PacedReader {
  public:
   using Clock = std::chrono::steady_clock;
 
-  PacedReader(std::shared_ptr<net::Stream> stream, const SessionLimits& limits);
+  /// `buffer` is lent by all readers of the thread: most connections are silent most of the time.
+  PacedReader(std::shared_ptr<net::Stream> stream, const SessionLimits& limits, ReadBuffer& buffer);
 
-  /// The next bytes, valid until the next call; none when the connection is over.
+  /// The next bytes, valid until the caller suspends; none when the connection is over.
   [[nodiscard]] asio::awaitable<std::string_view> read();
 
   /// One message was read: it counts against the rate.
@@ -38,7 +38,7 @@ class PacedReader {
   TokenBucket bucket_;
   asio::steady_timer pause_timer_;
   bool is_hurried_ = false;
-  std::array<char, 4096> chunk_{};
+  ReadBuffer& buffer_;
 };
 
 }  // namespace cpu_monitor::exporter

@@ -1,68 +1,164 @@
 #include "exporter/percent_gauge.hpp"
 
-#include <map>
+#include <algorithm>
+#include <cstddef>
 #include <mutex>
+#include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
-#include "exporter/registry_text.hpp"
+#include "exporter/text_format.hpp"
 
 namespace cpu_monitor::exporter {
+namespace {
 
-struct PercentGauge::Impl {
-  using Key = std::pair<std::string, std::string>;  // endpoint, method
-  using Gauges = std::map<Key, prometheus::Gauge*>;
+using Gauge = prometheus::Gauge;
 
-  void set_all(const FleetSnapshot& fleet);
-  void set(Gauges& shown, const std::string& endpoint, std::string_view method, double percent);
+constexpr std::string_view kName = "my_cpu_percents";
+constexpr std::string_view kHelp = "Percentage of CPU usage in gauge";
 
-  std::mutex mutex;
-  prometheus::Registry registry;
-  prometheus::Family<prometheus::Gauge>& family = prometheus::BuildGauge()
-                                                      .Name("my_cpu_percents")
-                                                      .Help("Percentage of CPU usage in gauge")
-                                                      .Register(registry);
-  Gauges gauges;
+/// The library looks at all gauges to remove one: more than so many at a time cost less in a new
+/// registry.
+constexpr std::size_t kFew = 16;
+
+/// What the page shall say.
+struct Percent {
+  std::string_view endpoint;
+  std::string_view method;
+  double value;
 };
 
-void PercentGauge::Impl::set_all(const FleetSnapshot& fleet) {
-  Gauges shown;
-  for (const AgentView& agent : fleet.agents) {
-    if (!agent.sample || !agent.sample->percent) continue;
-    const std::string_view method = agent.sample->cpu ? "proc_stat" : "reported";
-    set(shown, agent.identity->endpoint, method, *agent.sample->percent);
-  }
-  for (const ReportedPercent& reported : fleet.reported) {
-    set(shown, reported.endpoint, "reported", reported.percent);
-  }
-  for (const auto& [key, gauge] : gauges) family.Remove(gauge);
-  gauges = std::move(shown);
+/// What the page said last.
+struct Shown {
+  std::string endpoint;
+  std::string_view method;  ///< one of two constants
+  Gauge* gauge;             ///< the registry's
+};
+
+/// Their order: that of the labels.
+template <class Series>
+auto labels_of(const Series& series) {
+  return std::tuple(std::string_view(series.endpoint), series.method);
 }
 
-/// Moves the gauge from those of the last page to those of this one, or makes it.
-void PercentGauge::Impl::set(Gauges& shown, const std::string& endpoint, std::string_view method,
-                             double percent) {
-  const Key key(endpoint, method);
-  if (auto known = gauges.extract(key)) {
-    known.mapped()->Set(percent);
-    shown.insert(std::move(known));
+std::vector<Percent> percents_of(const FleetSnapshot& fleet) {
+  std::vector<Percent> percents;
+  percents.reserve(fleet.agents.size() + fleet.reported.size());
+  for (const AgentView& agent : fleet.agents) {
+    if (!agent.sample || !agent.sample->percent) continue;
+    percents.push_back({agent.identity->endpoint, agent.sample->cpu ? "proc_stat" : "reported",
+                        *agent.sample->percent});
+  }
+  const auto agents = static_cast<std::ptrdiff_t>(percents.size());
+  for (const ReportedPercent& reported : fleet.reported) {
+    percents.push_back({reported.endpoint, "reported", reported.percent});
+  }
+  // Each of the two lists is sorted.
+  std::inplace_merge(
+      percents.begin(), percents.begin() + agents, percents.end(),
+      [](const Percent& a, const Percent& b) { return labels_of(a) < labels_of(b); });
+  return percents;
+}
+
+}  // namespace
+
+struct PercentGauge::Impl {
+  Impl() { begin_registry(); }
+
+  void begin_registry();
+  Gauge& add(const Percent& percent);
+  void set_all(const std::vector<Percent>& percents);
+  void remove(const std::vector<Gauge*>& gone);
+  void render(PageWriter& page) const;
+
+  std::mutex mutex;
+  std::unique_ptr<prometheus::Registry> registry;
+  prometheus::Family<Gauge>* family = nullptr;
+  std::vector<Shown> shown;  ///< sorted
+};
+
+void PercentGauge::Impl::begin_registry() {
+  auto fresh = std::make_unique<prometheus::Registry>();
+  family =
+      &prometheus::BuildGauge().Name(std::string(kName)).Help(std::string(kHelp)).Register(*fresh);
+  registry = std::move(fresh);
+}
+
+Gauge& PercentGauge::Impl::add(const Percent& percent) {
+  return family->Add(
+      {{"endpoint", std::string(percent.endpoint)}, {"method", std::string(percent.method)}});
+}
+
+void PercentGauge::Impl::set_all(const std::vector<Percent>& percents) {
+  std::vector<Shown> next;
+  next.reserve(percents.size());
+  std::vector<Gauge*> gone;
+  auto known = shown.begin();
+  for (const Percent& percent : percents) {
+    for (; known != shown.end() && labels_of(*known) < labels_of(percent); ++known) {
+      gone.push_back(known->gauge);
+    }
+    if (known != shown.end() && labels_of(*known) == labels_of(percent)) {
+      next.push_back(std::move(*known++));
+    } else {
+      next.push_back({std::string(percent.endpoint), percent.method, &add(percent)});
+    }
+    next.back().gauge->Set(percent.value);
+  }
+  for (; known != shown.end(); ++known) gone.push_back(known->gauge);
+  shown = std::move(next);
+  remove(gone);
+}
+
+void PercentGauge::Impl::remove(const std::vector<Gauge*>& gone) {
+  if (gone.size() <= kFew) {
+    for (Gauge* const gauge : gone) family->Remove(gauge);
     return;
   }
-  prometheus::Gauge& gauge = family.Add({{"endpoint", endpoint}, {"method", key.second}});
-  gauge.Set(percent);
-  shown.emplace(key, &gauge);
+  const auto old = std::exchange(registry, nullptr);
+  begin_registry();
+  for (Shown& series : shown) {
+    Gauge& gauge = add({series.endpoint, series.method, 0});
+    gauge.Set(series.gauge->Value());
+    series.gauge = &gauge;
+  }
+}
+
+/// From the gauges themselves: what a registry collects is a copy of every label.
+void PercentGauge::Impl::render(PageWriter& page) const {
+  if (shown.empty()) return;
+  append_head(page, kName, "gauge", kHelp);
+  for (const Shown& series : shown) {
+    page.append(kName);
+    page.append("{endpoint=\"");
+    append_escaped(page, series.endpoint);
+    page.append("\",method=\"");
+    page.append(series.method);
+    page.append("\"} ");
+    append_number(page, series.gauge->Value());
+    page.append('\n');
+  }
 }
 
 PercentGauge::PercentGauge() : impl_(std::make_unique<Impl>()) {}
 PercentGauge::~PercentGauge() = default;
 
-void PercentGauge::render(const FleetSnapshot& fleet, std::string& page) {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->set_all(fleet);
-  append_families(impl_->registry.Collect(), page);
+void PercentGauge::render(const FleetSnapshot& fleet, PageWriter& page) {
+  const std::vector<Percent> percents = percents_of(fleet);
+  std::string text;  // a page may go to a slow reader: nothing is written to it under the mutex
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->set_all(percents);
+    PageWriter writer([&text](std::string_view block) { text.append(block); });
+    impl_->render(writer);
+    writer.flush();
+  }
+  page.append(text);
 }
 
 }  // namespace cpu_monitor::exporter

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "exporter/fleet.hpp"
+#include "exporter/page_writer.hpp"
 
 namespace cpu_monitor::exporter {
 
@@ -13,7 +13,8 @@ namespace cpu_monitor::exporter {
 /// page: a gauge whose machine left the snapshot, or whose method changed, is removed before the
 /// page is written.
 ///
-/// Threads: safe from any thread; scrapes take turns.
+/// Cost: linear in the gauges, however many of them come or go.
+/// Threads: safe from any thread; scrapes take turns, but not while a page is written.
 class PercentGauge {
  public:
   PercentGauge();
@@ -22,7 +23,7 @@ class PercentGauge {
   PercentGauge& operator=(const PercentGauge&) = delete;
 
   /// Sets the gauges to `fleet` and appends them to `page`.
-  void render(const FleetSnapshot& fleet, std::string& page);
+  void render(const FleetSnapshot& fleet, PageWriter& page);
 
  private:
   struct Impl;  // keeps prometheus-cpp's headers out of this one

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,20 +15,27 @@ namespace cpu_monitor::exporter {
 /// Series are sorted by their labels, which the library keeps in hash order, and families without a
 /// series are left out.  The library's own serializer rounds to 16 digits: 84.9 would read
 /// 84.90000000000001.  For the .cpp files that own a Registry only.
-inline void append_families(std::vector<prometheus::MetricFamily> families, std::string& page) {
+inline void append_families(std::vector<prometheus::MetricFamily> families, PageWriter& page) {
   for (auto& family : families) {
     if (family.metric.empty()) continue;
     std::ranges::sort(family.metric, {}, &prometheus::ClientMetric::label);
     const bool is_counter = family.type == prometheus::MetricType::Counter;
     append_head(page, family.name, is_counter ? "counter" : "gauge", family.help);
     for (const prometheus::ClientMetric& metric : family.metric) {
-      std::string labels;
-      for (const auto& label : metric.label) append_label(labels, label.name, label.value);
       page.append(family.name);
-      if (!labels.empty()) page.append("{").append(labels).append("}");
-      page.append(" ");
+      std::string_view before = "{";
+      for (const auto& label : metric.label) {
+        for (const std::string_view piece :
+             {before, std::string_view(label.name), std::string_view("=\"")}) {
+          page.append(piece);
+        }
+        append_escaped(page, label.value);
+        page.append('"');
+        before = ",";
+      }
+      page.append(metric.label.empty() ? " " : "} ");
       append_number(page, is_counter ? metric.counter.value : metric.gauge.value);
-      page.append("\n");
+      page.append('\n');
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <sstream>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <prometheus/counter.h>
@@ -223,12 +224,14 @@ void SelfMetrics::legacy_connections(std::size_t count) {
   impl_->legacy_connections.Set(static_cast<double>(count));
 }
 
-void SelfMetrics::render(const FleetSnapshot& fleet, std::string& page) {
+void SelfMetrics::render(const FleetSnapshot& fleet, PageWriter& page) {
+  std::vector<prometheus::MetricFamily> families;
   {
     const std::lock_guard lock(impl_->render_mutex);
     impl_->count_agents(fleet);
-    append_families(impl_->registry.Collect(), page);
+    families = impl_->registry.Collect();
   }
+  append_families(std::move(families), page);
   append_families(process_families(impl_->start_time), page);
 }
 

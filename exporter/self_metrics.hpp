@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "common/messages.hpp"
 #include "common/name_table.hpp"
 #include "exporter/fleet.hpp"
+#include "exporter/page_writer.hpp"
 
 namespace cpu_monitor::exporter {
 
@@ -42,7 +42,7 @@ class SelfMetrics {
 
   /// Appends all of it to `page`, with the agents counted by state from `fleet` and process_* read
   /// now.
-  void render(const FleetSnapshot& fleet, std::string& page);
+  void render(const FleetSnapshot& fleet, PageWriter& page);
 
  private:
   struct Impl;  // keeps prometheus-cpp's headers out of this one

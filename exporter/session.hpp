@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -27,6 +28,9 @@ struct SessionLimits {
   double max_sample_rate = 10;  ///< lines a second, sustained
 };
 
+/// What one read takes at most.
+using ReadBuffer = std::array<char, 4096>;
+
 /// What all sessions share.  Ownership: the listener's; outlives every session.  Threads: the
 /// ingest thread's.
 struct SessionContext {
@@ -37,6 +41,8 @@ struct SessionContext {
   std::chrono::milliseconds peak_window;
   std::function<void(Fleet::ConnectionId)> close_connection;
   log::Throttle refusal_log{std::chrono::seconds(1)};
+  ReadBuffer read_buffer{};  ///< of whoever reads just now
+  CpuSample spare{};         ///< its memory serves for the next sample
 };
 
 /// One connection, as the listener sees it.  Threads: the ingest thread's.

@@ -1,22 +1,34 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
+
+#include "exporter/page_writer.hpp"
 
 /// The pieces of the Prometheus text format 0.0.4.  Threads: pure.
 namespace cpu_monitor::exporter {
 
-void append_number(std::string& text, std::uint64_t value);
+void append_number(PageWriter& page, std::uint64_t value);
 
 /// The shortest text that reads back as the same double, whole numbers without an exponent.
-void append_number(std::string& text, double value);
+void append_number(PageWriter& page, double value);
 
-/// Appends `name="value"`, escaped, behind a comma if `labels` holds one already.
-void append_label(std::string& labels, std::string_view name, std::string_view value);
+/// The value of a label, escaped.  `Text` is a PageWriter or a std::string.
+template <class Text>
+void append_escaped(Text& text, std::string_view value) {
+  for (;;) {
+    const std::size_t special = value.find_first_of("\\\"\n");
+    text.append(value.substr(0, special));
+    if (special == std::string_view::npos) return;
+    const char character = value[special];
+    text.append(character == '\n' ? "\\n" : character == '"' ? "\\\"" : "\\\\");
+    value.remove_prefix(special + 1);
+  }
+}
 
-/// Appends the HELP and TYPE lines of a family.  `help` holds no newline and no backslash.
-void append_head(std::string& text, std::string_view name, std::string_view type,
+/// The HELP and TYPE lines of a family.  `help` holds no newline and no backslash.
+void append_head(PageWriter& page, std::string_view name, std::string_view type,
                  std::string_view help);
 
 }  // namespace cpu_monitor::exporter

@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
+
+#include "exporter/page_writer.hpp"
 
 /// Numbers in the units of the page: seconds, hertz, degrees Celsius.  Threads: pure.
 namespace cpu_monitor::exporter {
@@ -17,12 +18,12 @@ class SecondsFormat {
  public:
   explicit SecondsFormat(std::uint32_t counts_per_second);
 
-  void append(std::string& text, std::uint64_t count) const;
+  void append(PageWriter& page, std::uint64_t count) const;
 
  private:
   static constexpr std::size_t kMaxDecimals = 9;
 
-  static void append_fraction(std::string& text, std::uint64_t fraction, std::size_t decimals);
+  static void append_fraction(PageWriter& page, std::uint64_t fraction, std::size_t decimals);
 
   std::uint64_t counts_per_second_;
   std::optional<std::size_t> decimals_;
@@ -45,9 +46,9 @@ struct MilliCelsius {
   std::int64_t count = 0;
 };
 
-void append_number(std::string& text, CountedSeconds value);
-void append_number(std::string& text, std::chrono::milliseconds value);
-void append_number(std::string& text, KiloHertz value);
-void append_number(std::string& text, MilliCelsius value);
+void append_number(PageWriter& page, CountedSeconds value);
+void append_number(PageWriter& page, std::chrono::milliseconds value);
+void append_number(PageWriter& page, KiloHertz value);
+void append_number(PageWriter& page, MilliCelsius value);
 
 }  // namespace cpu_monitor::exporter

@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,6 +21,8 @@
 #include <CivetServer.h>
 
 #include "common/log.hpp"
+#include "exporter/compression.hpp"
+#include "exporter/metrics_page.hpp"
 #include "exporter/page/page.hpp"
 #include "exporter/page_query.hpp"
 
@@ -27,58 +31,65 @@ namespace {
 
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 
+struct Request {
+  std::string_view query;
+  bool takes_gzip = false;
+};
+
 struct Response {
   int status = 200;
   std::string_view content_type = kPlainText;
   std::string body;
+  /// One of these instead of `body`: compressed, and shared with other responses, or written while
+  /// it is sent.
+  std::shared_ptr<const std::string> gzipped;
+  std::function<void(PageWriter&)> write;
 };
+
+Response plain(int status, std::string_view line) {
+  Response response;
+  response.status = status;
+  response.body.append(line).append("\n");
+  return response;
+}
 
 /// What stands at one path.  Threads: called from several at once.
 class Page {
  public:
   virtual ~Page() = default;
-  [[nodiscard]] virtual Response get(std::string_view query) = 0;
+  [[nodiscard]] virtual Response get(const Request& request) = 0;
 };
 
-/// /metrics: the fleet in the Prometheus text format.
-class MetricsPage : public Page {
+/// /metrics.
+class TelemetryPage : public Page {
  public:
-  MetricsPage(PageSettings settings, const Fleet& fleet, PercentGauge& gauge, SelfMetrics& metrics)
-      : settings_(settings), fleet_(fleet), gauge_(gauge), metrics_(metrics) {}
+  explicit TelemetryPage(MetricsPage& metrics) : metrics_(metrics) {}
 
-  Response get(std::string_view query) override {
-    const auto groups = parse_page_query(query, settings_.groups);
-    if (!groups) return {400, kPlainText, groups.error().detail + "\n"};
-    let_ingest_catch_up();
-    const FleetSnapshot snapshot = fleet_.snapshot(Moment::now());
-    Response response{200, "text/plain; version=0.0.4; charset=utf-8", {}};
-    if (groups->has(MetricGroup::percent)) gauge_.render(snapshot, response.body);
-    render_agents(snapshot, {*groups, settings_.peak_window}, response.body);
-    if (groups->has(MetricGroup::exporter)) metrics_.render(snapshot, response.body);
+  Response get(const Request& request) override {
+    const auto groups = parse_page_query(request.query, metrics_.groups());
+    if (!groups) return plain(400, groups.error().detail);
+    Response response;
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    if (request.takes_gzip) {
+      response.gzipped = metrics_.compressed(*groups);
+    } else {
+      response.write = [this, groups = *groups](PageWriter& page) { metrics_.write(groups, page); };
+    }
     return response;
   }
 
  private:
-  /// After a pause of the whole process this thread may run before the one that reads the agents.
-  void let_ingest_catch_up() const {
-    constexpr auto kPatience = std::chrono::seconds(1);
-    const auto start = Moment::now();
-    while (fleet_.is_behind(start) && std::chrono::steady_clock::now() - start.steady < kPatience) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-
-  PageSettings settings_;
-  const Fleet& fleet_;
-  PercentGauge& gauge_;
-  SelfMetrics& metrics_;
+  MetricsPage& metrics_;
 };
 
 /// /: what this is, for a person.
 class LandingPage : public Page {
  public:
-  Response get(std::string_view /*query*/) override {
-    return {200, "text/html; charset=utf-8", std::string(landing_page())};
+  Response get(const Request& /*request*/) override {
+    Response response;
+    response.content_type = "text/html; charset=utf-8";
+    response.body = landing_page();
+    return response;
   }
 };
 
@@ -88,9 +99,9 @@ class ProbePage : public Page {
   ProbePage(std::string_view claim, std::function<bool()> is_true)
       : claim_(claim), is_true_(std::move(is_true)) {}
 
-  Response get(std::string_view /*query*/) override {
-    if (is_true_()) return {200, kPlainText, "cpu-monitor-exporter is " + claim_ + ".\n"};
-    return {503, kPlainText, "cpu-monitor-exporter is not " + claim_ + ".\n"};
+  Response get(const Request& /*request*/) override {
+    if (is_true_()) return plain(200, "cpu-monitor-exporter is " + claim_ + ".");
+    return plain(503, "cpu-monitor-exporter is not " + claim_ + ".");
   }
 
  private:
@@ -98,17 +109,52 @@ class ProbePage : public Page {
   std::function<bool()> is_true_;
 };
 
+void send_all(mg_connection* connection, std::string_view bytes) {
+  mg_write(connection, bytes.data(), bytes.size());
+}
+
+bool is_http_1_0(mg_connection* connection) {
+  const char* const version = mg_get_request_info(connection)->http_version;
+  return version == nullptr || std::string_view(version) == "1.0";
+}
+
+/// Sends a body whose length is not known before its end.  What goes wrong on the way leaves it
+/// without its last chunk, so that the client knows that it is cut.
+void send_in_chunks(mg_connection* connection, const Response& response) {
+  const bool is_framed = !is_http_1_0(connection);
+  std::string chunk;
+  PageWriter page([&](std::string_view block) {
+    if (!is_framed) return send_all(connection, block);
+    std::array<char, 16> size{};
+    chunk.assign(size.data(), std::to_chars(size.begin(), size.end(), block.size(), 16).ptr);
+    chunk.append("\r\n").append(block).append("\r\n");
+    send_all(connection, chunk);
+  });
+  response.write(page);
+  page.flush();
+  if (is_framed) send_all(connection, "0\r\n\r\n");
+}
+
 void send(mg_connection* connection, const Response& response, bool with_body,
           std::string_view more_headers = {}) {
+  const std::string& body = response.gzipped ? *response.gzipped : response.body;
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " +
                      mg_get_response_code_text(connection, response.status) + "\r\n";
   head.append("Content-Type: ").append(response.content_type).append("\r\n");
-  head.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
+  if (!response.write) {
+    head.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
+  } else if (!is_http_1_0(connection)) {
+    head.append("Transfer-Encoding: chunked\r\n");
+  }
+  if (response.gzipped) head.append("Content-Encoding: gzip\r\n");
+  if (response.gzipped || response.write) head.append("Vary: Accept-Encoding\r\n");
   head.append("Connection: close\r\nX-Content-Type-Options: nosniff\r\n");
   head.append("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n");
   head.append("Cache-Control: no-store\r\n").append(more_headers).append("\r\n");
-  mg_write(connection, head.data(), head.size());
-  if (with_body) mg_write(connection, response.body.data(), response.body.size());
+  send_all(connection, head);
+  if (!with_body) return;
+  if (response.write) return send_in_chunks(connection, response);
+  send_all(connection, body);
 }
 
 /// Finds the page of a path.  civetweb's own matching takes prefixes, so every request comes here.
@@ -119,11 +165,11 @@ class Router : public CivetHandler {
   }
 
   bool handleGet(CivetServer* /*server*/, mg_connection* connection) override {
-    send(connection, answer(connection), true);
+    answer(connection, true);
     return true;
   }
   bool handleHead(CivetServer* /*server*/, mg_connection* connection) override {
-    send(connection, answer(connection), false);
+    answer(connection, false);
     return true;
   }
   bool handlePost(CivetServer* /*server*/, mg_connection* connection) override {
@@ -143,21 +189,31 @@ class Router : public CivetHandler {
   }
 
  private:
-  Response answer(mg_connection* connection) {
+  void answer(mg_connection* connection, bool with_body) {
     const mg_request_info* request = mg_get_request_info(connection);
     const auto found = pages_.find(std::string_view(request->local_uri));
-    if (found == pages_.end()) return {404, kPlainText, "There is nothing here.\n"};
+    if (found == pages_.end()) {
+      return send(connection, plain(404, "There is nothing here."), with_body);
+    }
+    const char* const codings = mg_get_header(connection, "Accept-Encoding");
+    const Request asked{request->query_string != nullptr ? request->query_string : "",
+                        codings != nullptr && accepts_gzip(codings)};
+    Response response;
     try {
-      return found->second->get(request->query_string != nullptr ? request->query_string : "");
+      response = found->second->get(asked);
     } catch (const std::exception& failure) {
       log::error("a page failed", {{"path", found->first}, {"reason", failure.what()}});
-      return {500, kPlainText, "The page could not be made.\n"};
+      response = plain(500, "The page could not be made.");
+    }
+    try {
+      send(connection, response, with_body);
+    } catch (const std::exception& failure) {
+      log::error("a page was cut", {{"path", found->first}, {"reason", failure.what()}});
     }
   }
 
   static bool refuse_method(mg_connection* connection) {
-    send(connection, {405, kPlainText, "Only GET and HEAD are served.\n"}, true,
-         "Allow: GET, HEAD\r\n");
+    send(connection, plain(405, "Only GET and HEAD are served."), true, "Allow: GET, HEAD\r\n");
     return true;
   }
 
@@ -172,7 +228,7 @@ int on_begin_request(mg_connection* connection) {
       mg_get_header(connection, "Transfer-Encoding") == nullptr) {
     return 0;
   }
-  send(connection, {413, kPlainText, "Requests with a body are not served.\n"}, true);
+  send(connection, plain(413, "Requests with a body are not served."), true);
   return 1;
 }
 
@@ -261,6 +317,8 @@ std::vector<std::string> server_options(const std::vector<HostPort>& addresses) 
           "8192",
           "enable_keep_alive",
           "no",
+          "tcp_nodelay",  // the last chunk is small, and need not wait for an acknowledgement
+          "1",
           "enable_directory_listing",
           "no"};
 }
@@ -268,6 +326,10 @@ std::vector<std::string> server_options(const std::vector<HostPort>& addresses) 
 }  // namespace
 
 struct WebServer::Impl {
+  Impl(const PageSettings& settings, const Fleet& fleet, PercentGauge& gauge, SelfMetrics& self)
+      : metrics(settings, fleet, gauge, self) {}
+
+  MetricsPage metrics;
   Router router;
   CivetCallbacks callbacks = exporter::callbacks();
   std::vector<HostPort> addresses;
@@ -276,13 +338,12 @@ struct WebServer::Impl {
 
 WebServer::WebServer(Settings settings, const Fleet& fleet, PercentGauge& gauge,
                      SelfMetrics& metrics)
-    : impl_(std::make_unique<Impl>()) {
+    : impl_(std::make_unique<Impl>(settings.page, fleet, gauge, metrics)) {
   Router& router = impl_->router;
   router.add("/", std::make_unique<LandingPage>());
   router.add("/-/healthy", std::make_unique<ProbePage>("healthy", [] { return true; }));
   router.add("/-/ready", std::make_unique<ProbePage>("ready", [this] { return is_ready_.load(); }));
-  router.add(settings.telemetry_path,
-             std::make_unique<MetricsPage>(settings.page, fleet, gauge, metrics));
+  router.add(settings.telemetry_path, std::make_unique<TelemetryPage>(impl_->metrics));
   for (const HostPort& address : settings.addresses) require_free(address);
   try {
     impl_->server =

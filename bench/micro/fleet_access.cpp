@@ -36,7 +36,7 @@ FilledFleet::FilledFleet(std::size_t agents, const SampleShape& shape)
   std::ranges::shuffle(agents_, std::mt19937(1));
   Samples first = next_samples();
   for (CpuSample& sample : first) sample.slow = simulated_slow_readings(shape);
-  apply(std::move(first));
+  apply(first);
 }
 
 FilledFleet::Samples FilledFleet::next_samples() {
@@ -45,11 +45,10 @@ FilledFleet::Samples FilledFleet::next_samples() {
   return Samples(agents_.size(), sample);
 }
 
-void FilledFleet::apply(Samples samples) {
+void FilledFleet::apply(const Samples& samples) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const Agent& agent = agents_[i];
-    const auto applied =
-        fleet_.apply(agent.endpoint, agent.connection, std::move(samples[i]), Moment::now());
+    const auto applied = fleet_.apply(agent.endpoint, agent.connection, samples[i], Moment::now());
     if (applied != Fleet::Applied::applied) throw std::logic_error("a sample is not applied");
   }
 }

@@ -23,7 +23,7 @@ class FilledFleet {
   /// The next sample of each agent.
   [[nodiscard]] Samples next_samples();
   /// Applies them, in an order that has nothing to do with the names.
-  void apply(Samples samples);
+  void apply(const Samples& samples);
   [[nodiscard]] exporter::FleetSnapshot snapshot() const;
 
  private:

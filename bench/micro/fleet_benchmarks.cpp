@@ -16,7 +16,7 @@ void apply_samples(benchmark::State& state) {
     state.PauseTiming();
     FilledFleet::Samples samples = fleet.next_samples();
     state.ResumeTiming();
-    fleet.apply(std::move(samples));
+    fleet.apply(samples);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
   state.SetComplexityN(state.range(0));

@@ -7,9 +7,11 @@
 
 namespace cpu_monitor::bench {
 
-/// Renders the agents' part of a page as a scrape does, from a fresh buffer on, and returns its
-/// bytes: the one place of bench-micro that knows how.
+/// Each makes the agents' part of a page as a scrape does and returns its bytes, plain or as gzip:
+/// the one place of bench-micro that knows how.
 [[nodiscard]] std::size_t render_page(const exporter::FleetSnapshot& fleet,
                                       const MetricGroups& groups);
+[[nodiscard]] std::size_t compress_page(const exporter::FleetSnapshot& fleet,
+                                        const MetricGroups& groups);
 
 }  // namespace cpu_monitor::bench

@@ -10,12 +10,24 @@ Stream::Stream(asio::ip::tcp::socket socket)
     : socket_(std::move(socket)),
       sent_(socket_.get_executor(), asio::steady_timer::time_point::max()) {
   set_tcp_options(socket_);
+  std::error_code ignored;  // of a socket that is gone: the first read says so
+  socket_.non_blocking(true, ignored);
 }
 
 void Stream::send(std::string_view lines) {
   if (finishing_ || !socket_.is_open()) return;
+  if (unsent_bytes() == 0) lines.remove_prefix(write_available(lines));
+  if (lines.empty() || !socket_.is_open()) return;
   queued_ += lines;
   if (in_flight_.empty()) write_next();
+}
+
+/// What the kernel takes at once, which is nearly always everything.
+std::size_t Stream::write_available(std::string_view lines) {
+  std::error_code ec;
+  const std::size_t written = socket_.write_some(asio::buffer(lines), ec);
+  if (ec && ec != asio::error::would_block) close();
+  return ec ? 0 : written;
 }
 
 asio::awaitable<void> Stream::drained() {

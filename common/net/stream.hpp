@@ -18,12 +18,24 @@ class Stream : public std::enable_shared_from_this<Stream> {
  public:
   explicit Stream(asio::ip::tcp::socket socket);
 
+  /// Waits until there is something to read, or the end.  Takes no buffer meanwhile.  Awaits to
+  /// (error).
+  [[nodiscard]] auto readable() {
+    return socket_.async_wait(asio::ip::tcp::socket::wait_read, use_nothrow);
+  }
+
+  /// Reads what is there now; `would_block` when that is nothing after all.
+  [[nodiscard]] std::size_t read_available(asio::mutable_buffer buffer, std::error_code& ec) {
+    return socket_.read_some(buffer, ec);
+  }
+
   /// Reads what is there, at least one byte.  Awaits to (error, bytes).
   [[nodiscard]] auto read_some(asio::mutable_buffer buffer) {
     return socket_.async_read_some(buffer, use_nothrow);
   }
 
-  /// Queues whole lines; returns at once.  Nothing is sent once finish() or close() was called.
+  /// Sends whole lines, or queues what the kernel does not take; returns at once.  Nothing is sent
+  /// once finish() or close() was called.
   void send(std::string_view lines);
 
   /// Bytes queued and not yet taken by the kernel.
@@ -45,6 +57,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
  private:
   void write_next();
+  [[nodiscard]] std::size_t write_available(std::string_view lines);
   void finish_if_sent();
 
   asio::ip::tcp::socket socket_;

@@ -1,11 +1,13 @@
 // The HTTP side, with the real civetweb.
 
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "tests/support/gunzip.hpp"
 #include "tests/support/running_exporter.hpp"
 
 namespace cpu_monitor::tests {
@@ -20,6 +22,81 @@ TEST(WebServer, ServesMetricsInTheTextFormat) {
       << answer.head;
   EXPECT_NE(answer.body.find("cpu_monitor_exporter_build_info{"), std::string::npos);
   EXPECT_TRUE(answer.body.ends_with("\n"));
+}
+
+constexpr std::string_view kGzip = "Accept-Encoding: gzip\r\n";
+
+bool has_line(const std::string& head, std::string_view line) {
+  return (head + "\r\n").find("\r\n" + std::string(line) + "\r\n") != std::string::npos;
+}
+
+TEST(WebServer, CompressesAPageForWhoTakesIt) {
+  RunningExporter exporter;
+  TcpClient agent = exporter.connect();
+  ASSERT_TRUE(agent.send(hello_line("web-1") + sample_line(1)));
+  ASSERT_TRUE(agent.read_line());
+  ASSERT_TRUE(agent.read_line());
+  const HttpAnswer plain = http(exporter.web_port(), "/metrics?collect[]=percent");
+  const HttpAnswer gzip = http(exporter.web_port(), "/metrics?collect[]=percent", "GET", kGzip);
+  EXPECT_EQ(gzip.status, 200);
+  EXPECT_TRUE(has_line(gzip.head, "Content-Encoding: gzip")) << gzip.head;
+  EXPECT_TRUE(has_line(gzip.head, "Content-Length: " + std::to_string(gzip.body.size())));
+  EXPECT_TRUE(has_line(gzip.head, "Vary: Accept-Encoding"));
+  EXPECT_EQ(gunzip(gzip.body), plain.body);
+  EXPECT_TRUE(plain.body.ends_with(" 14.6\n")) << plain.body;
+}
+
+TEST(WebServer, SendsAPlainPageInChunksOfUnknownNumber) {
+  RunningExporter exporter;
+  const HttpAnswer answer = http(exporter.web_port(), "/metrics");
+  EXPECT_TRUE(has_line(answer.head, "Transfer-Encoding: chunked")) << answer.head;
+  EXPECT_TRUE(has_line(answer.head, "Vary: Accept-Encoding"));
+  EXPECT_EQ(answer.head.find("Content-Length"), std::string::npos);
+  EXPECT_EQ(answer.head.find("Content-Encoding"), std::string::npos);
+}
+
+TEST(WebServer, SendsAPlainPageToItsEndWhereNoChunksAreKnown) {
+  RunningExporter exporter;
+  TcpClient client(exporter.web_port());
+  client.send("GET /metrics?collect[]=exporter HTTP/1.0\r\n\r\n");
+  const std::string answer = client.read_all();
+  EXPECT_EQ(answer.find("Transfer-Encoding"), std::string::npos);
+  EXPECT_NE(answer.find("\r\n\r\n# HELP "), std::string::npos);
+  EXPECT_TRUE(answer.ends_with("\n"));
+}
+
+class WithoutGzip : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(WithoutGzip, IsSentPlain) {
+  RunningExporter exporter;
+  const HttpAnswer answer = http(exporter.web_port(), GetParam(), "GET", kGzip);
+  EXPECT_EQ(answer.head.find("Content-Encoding"), std::string::npos) << answer.head;
+  EXPECT_FALSE(answer.body.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Http, WithoutGzip,
+                         ::testing::Values("/", "/-/healthy", "/-/ready", "/nothing",
+                                           "/metrics?collect[]=weather"),
+                         [](const auto& one) { return "Path" + std::to_string(one.index); });
+
+TEST(WebServer, ManyScrapesAtATimeAreWhole) {
+  RunningExporter exporter;
+  TcpClient agent = exporter.connect();
+  ASSERT_TRUE(agent.send(hello_line("web-1") + sample_line(1)));
+  ASSERT_TRUE(agent.read_line());
+  ASSERT_TRUE(agent.read_line());
+  const auto port = exporter.web_port();
+  const std::string expected = http(port, "/metrics?collect[]=percent").body;
+  std::vector<std::thread> scrapers;
+  for (int i = 0; i < 16; ++i) {
+    scrapers.emplace_back([port, &expected] {
+      for (int round = 0; round < 10; ++round) {
+        const HttpAnswer answer = http(port, "/metrics?collect[]=percent", "GET", kGzip);
+        EXPECT_EQ(gunzip(answer.body), expected);
+      }
+    });
+  }
+  for (std::thread& scraper : scrapers) scraper.join();
 }
 
 struct Exchange {

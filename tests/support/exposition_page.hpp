@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exporter/exposition.hpp"
+#include "tests/support/page_text.hpp"
 
 /// Agents to show, and what their page says: for the unit tests of the exposition.
 namespace cpu_monitor::exporter {
@@ -38,6 +39,7 @@ inline AgentView agent_of(const std::string& endpoint, std::uint32_t ticks_per_s
 
 inline AgentView agent_with(CpuSample sample, std::uint32_t ticks_per_second = 100) {
   AgentView agent = agent_of("web-1", ticks_per_second);
+  agent.slow = std::make_shared<const SlowReadings>(std::exchange(sample.slow, {}));
   agent.sample = std::make_shared<const CpuSample>(std::move(sample));
   return agent;
 }
@@ -50,9 +52,7 @@ inline AgentView agent_with_facts(CpuFacts facts) {
 
 inline std::string render(const FleetSnapshot& fleet,
                           const MetricGroups& groups = MetricGroups::all()) {
-  std::string page;
-  render_agents(fleet, {groups}, page);
-  return page;
+  return text_written([&](PageWriter& page) { render_agents(fleet, {groups}, page); });
 }
 
 inline std::string render(AgentView agent, const MetricGroups& groups = MetricGroups::all()) {

@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace cpu_monitor::tests {
@@ -97,10 +99,30 @@ bool TcpClient::is_closed_by_peer() {
 
 void TcpClient::finish() { ::shutdown(socket_, SHUT_WR); }
 
-HttpAnswer http(std::uint16_t port, std::string_view path, std::string_view method) {
+namespace {
+
+/// The body behind its framing (RFC 9112, 7.1); what is cut short ends where it was cut.
+std::string unchunked(std::string_view framed) {
+  std::string body;
+  for (;;) {
+    const std::size_t end_of_size = framed.find("\r\n");
+    if (end_of_size == std::string_view::npos) return body;
+    const std::size_t size = std::stoul(std::string(framed.substr(0, end_of_size)), nullptr, 16);
+    if (size == 0) return body;
+    framed.remove_prefix(end_of_size + 2);
+    body += framed.substr(0, size);
+    framed.remove_prefix(std::min(size + 2, framed.size()));
+  }
+}
+
+}  // namespace
+
+HttpAnswer http(std::uint16_t port, std::string_view path, std::string_view method,
+                std::string_view more_headers) {
   TcpClient client(port);
   std::string request(method);
-  request.append(" ").append(path).append(" HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  request.append(" ").append(path).append(" HTTP/1.1\r\nHost: localhost\r\n");
+  request.append(more_headers).append("\r\n");
   client.send(request);
   const std::string answer = client.read_all();
   HttpAnswer parts;
@@ -109,6 +131,9 @@ HttpAnswer http(std::uint16_t port, std::string_view path, std::string_view meth
   parts.status = std::stoi(answer.substr(9, 3));
   parts.head = answer.substr(0, end_of_head);
   parts.body = answer.substr(end_of_head + 4);
+  if (parts.head.find("\r\nTransfer-Encoding: chunked") != std::string::npos) {
+    parts.body = unchunked(parts.body);
+  }
   return parts;
 }
 

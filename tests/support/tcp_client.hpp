@@ -54,7 +54,8 @@ struct HttpAnswer {
   std::string head;
   std::string body;
 };
+/// `more_headers`: whole lines, each ended by CR LF.
 [[nodiscard]] HttpAnswer http(std::uint16_t port, std::string_view path,
-                              std::string_view method = "GET");
+                              std::string_view method = "GET", std::string_view more_headers = "");
 
 }  // namespace cpu_monitor::tests

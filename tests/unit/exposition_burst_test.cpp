@@ -108,8 +108,9 @@ TEST(ExpositionPeaks, NameTheirWindow) {
   bursts.peak = 0.5;
   FleetSnapshot fleet;
   fleet.agents = {agent_with_bursts(bursts)};
-  std::string page;
-  render_agents(fleet, {groups_of({MetricGroup::burst}), 90s}, page);
+  const std::string page = text_written([&fleet](PageWriter& writer) {
+    render_agents(fleet, {groups_of({MetricGroup::burst}), 90s}, writer);
+  });
   EXPECT_EQ(
       lines(page, "# HELP cpu_monitor_host_utilization_peak_ratio"),
       Lines{"# HELP cpu_monitor_host_utilization_peak_ratio Highest busy share of the machine "

@@ -88,6 +88,7 @@ FleetSnapshot golden_fleet() {
   AgentView alive;
   alive.identity = identity;
   alive.state = AgentState::alive;
+  alive.slow = std::make_shared<const SlowReadings>(std::exchange(sample.slow, {}));
   alive.sample = std::make_shared<const CpuSample>(sample);
   alive.facts = std::make_shared<const CpuFacts>(all_facts());
   alive.last_sample = unix_time(1'700'000'000'250ms);
@@ -356,8 +357,10 @@ cpu_monitor_agent_process_resident_memory_bytes{endpoint="db-1"} 3500000
 TEST(Exposition, IsTheGoldenPage) { EXPECT_EQ(render(golden_fleet()), kGoldenPage); }
 
 TEST(Exposition, AppendsToThePage) {
-  std::string page = "before\n";
-  render_agents(golden_fleet(), {MetricGroups::all()}, page);
+  const std::string page = text_written([](PageWriter& writer) {
+    writer.append("before\n");
+    render_agents(golden_fleet(), {MetricGroups::all()}, writer);
+  });
   EXPECT_EQ(page, "before\n" + std::string(kGoldenPage));
 }
 

@@ -1385,7 +1385,8 @@ class SlowAgent {
   SlowReadings slow_after(CpuSample sample, Fleet::ConnectionId connection, milliseconds when) {
     EXPECT_EQ(fleet.apply("web-1", connection, std::move(sample), at(when)),
               Fleet::Applied::applied);
-    return look(fleet, when)->sample->slow;
+    const auto slow = look(fleet, when)->slow;
+    return slow ? *slow : SlowReadings{};
   }
 
   Fleet fleet{Fleet::Limits{}};
@@ -1430,7 +1431,7 @@ TEST(FleetSlowReadings, AreNotInheritedFromAnotherProcess) {
   SlowAgent agent;
   agent.fleet.release("web-1", 1);
   claim(agent.fleet, SlowAgent::hello_of_process("p2"), 2, 5s);
-  EXPECT_EQ(look(agent.fleet, 5s)->sample->slow.boot_time_s, 1000U) << "the last sample still is";
+  EXPECT_EQ(look(agent.fleet, 5s)->slow->boot_time_s, 1000U) << "the last sample still is";
   EXPECT_EQ(agent.slow_after(sample_of(1), 2, 5s), SlowReadings{});
 }
 
@@ -1443,7 +1444,7 @@ TEST(FleetSlowReadings, AreNotInheritedByAProcessThatDoesNotSayWhichItIs) {
   fleet.release("web-1", 1);
   claim(fleet, hello_of("web-1"), 2, 1s);
   ASSERT_EQ(fleet.apply("web-1", 2, sample_of(1), at(1s)), Fleet::Applied::applied);
-  EXPECT_EQ(look(fleet, 1s)->sample->slow, SlowReadings{});
+  EXPECT_EQ(look(fleet, 1s)->slow, nullptr);
 }
 
 TEST(FleetSlowReadings, AreSaidAnewByAProcessThatWasGone) {
@@ -1681,6 +1682,26 @@ TEST(FleetThreads, NeverShowHalfASample) {
     ASSERT_EQ(sample->cpu->total, times_of(shown));
     ASSERT_EQ(sample->cpu->cores.at(0).times, times_of(shown));
   }
+}
+
+TEST(FleetMemory, ASnapshotKeepsItsSampleWhileNewOnesCome) {
+  OneAgent one;
+  const FleetSnapshot before = one.fleet.snapshot(at(1s));
+  const CpuSample held = *before.agents[0].sample;
+  CpuSample next = sample_of(2);
+  next.percent = 99;
+  ASSERT_EQ(one.fleet.apply("web-1", 1, next, at(1s)), Fleet::Applied::applied);
+  EXPECT_EQ(*before.agents[0].sample, held);
+  EXPECT_EQ(*one.fleet.snapshot(at(1s)).agents[0].sample, next);
+}
+
+TEST(FleetMemory, ASampleTakesThePlaceOfOneThatNobodyHolds) {
+  OneAgent one;
+  const CpuSample* const first = one.fleet.snapshot(at(1s)).agents[0].sample.get();
+  ASSERT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(1s)), Fleet::Applied::applied);
+  const auto second = one.fleet.snapshot(at(1s)).agents[0].sample;
+  EXPECT_EQ(second.get(), first);
+  EXPECT_EQ(*second, sample_of(2));
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/page_text.hpp"
+
 namespace cpu_monitor::exporter {
 namespace {
 
@@ -42,9 +44,7 @@ FleetSnapshot fleet_of(std::vector<AgentView> agents, std::vector<ReportedPercen
 }
 
 std::string render(PercentGauge& gauge, const FleetSnapshot& fleet) {
-  std::string page;
-  gauge.render(fleet, page);
-  return page;
+  return text_written([&](PageWriter& page) { gauge.render(fleet, page); });
 }
 
 std::string page_of(std::string_view series) { return std::string(kHead).append(series); }
@@ -75,8 +75,10 @@ TEST(PercentGauge, ShowsClientsWithoutAName) {
 
 TEST(PercentGauge, AppendsToThePage) {
   PercentGauge gauge;
-  std::string page = "before\n";
-  gauge.render(fleet_of({agent_with("web-1", 1, true)}), page);
+  const std::string page = text_written([&gauge](PageWriter& writer) {
+    writer.append("before\n");
+    gauge.render(fleet_of({agent_with("web-1", 1, true)}), writer);
+  });
   EXPECT_TRUE(page.starts_with("before\n# HELP my_cpu_percents"));
 }
 
@@ -188,6 +190,41 @@ TEST(PercentGaugeThreads, TakeTurns) {
   const std::jthread one(scrape, "web-1");
   const std::jthread other(scrape, "web-2");
 }
+
+FleetSnapshot fleet_of_many(int first, int last) {
+  std::vector<AgentView> agents;
+  for (int i = first; i < last; ++i) {
+    agents.push_back(agent_with("web-" + std::to_string(1000 + i), i, true));
+  }
+  return fleet_of(std::move(agents));
+}
+
+struct Leaving {
+  const char* name;
+  int first;  ///< of those that stay, of 0..99
+  int last;
+};
+
+class PercentGaugeLeaving : public testing::TestWithParam<Leaving> {};
+
+TEST_P(PercentGaugeLeaving, LeavesWhatANewGaugeWouldShow) {
+  PercentGauge gauge;
+  render(gauge, fleet_of_many(0, 100));
+  const auto rest = fleet_of_many(GetParam().first, GetParam().last);
+  PercentGauge fresh;
+  const std::string expected = render(fresh, rest);
+  EXPECT_EQ(render(gauge, rest), expected);
+  EXPECT_EQ(render(gauge, rest), expected) << "the next page too";
+}
+
+INSTANTIATE_TEST_SUITE_P(Fleet, PercentGaugeLeaving,
+                         testing::Values(Leaving{"Nobody", 0, 100}, Leaving{"TheFirst", 1, 100},
+                                         Leaving{"TheLast", 0, 99}, Leaving{"AFew", 8, 92},
+                                         Leaving{"OneMoreThanAFew", 17, 100},
+                                         Leaving{"AllButOne", 50, 51}, Leaving{"All", 0, 0},
+                                         Leaving{"SomeForOthers", 60, 160},
+                                         Leaving{"AllForOthers", 100, 200}),
+                         [](const auto& param) { return param.param.name; });
 
 }  // namespace
 }  // namespace cpu_monitor::exporter

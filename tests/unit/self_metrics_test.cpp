@@ -19,14 +19,13 @@
 #include <gtest/gtest.h>
 
 #include "common/build_info.hpp"
+#include "tests/support/page_text.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
 
 std::string render(SelfMetrics& metrics, const FleetSnapshot& fleet = {}) {
-  std::string page;
-  metrics.render(fleet, page);
-  return page;
+  return text_written([&](PageWriter& page) { metrics.render(fleet, page); });
 }
 
 /// The text of a series' value; none when there is no such series.
@@ -232,8 +231,10 @@ TEST(SelfMetrics, HaveEachFamilyOnceWithItsHead) {
 
 TEST(SelfMetrics, AppendToThePage) {
   SelfMetrics metrics;
-  std::string page = "before\n";
-  metrics.render({}, page);
+  const std::string page = text_written([&metrics](PageWriter& writer) {
+    writer.append("before\n");
+    metrics.render({}, writer);
+  });
   EXPECT_TRUE(page.starts_with("before\n# HELP "));
 }
 

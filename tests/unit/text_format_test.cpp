@@ -12,14 +12,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/page_text.hpp"
+
 namespace cpu_monitor::exporter {
 namespace {
 
 template <class Number>
 std::string text_of(Number number) {
-  std::string text;
-  append_number(text, number);
-  return text;
+  return text_written([&](PageWriter& page) { append_number(page, number); });
 }
 
 struct NumberCase {
@@ -96,9 +96,11 @@ TEST(TextCounts, LoseNoDigit) {
 }
 
 TEST(TextNumbers, AreAppended) {
-  std::string text = "x ";
-  append_number(text, 1.5);
-  append_number(text, std::uint64_t{7});
+  const std::string text = text_written([](PageWriter& page) {
+    page.append("x ");
+    append_number(page, 1.5);
+    append_number(page, std::uint64_t{7});
+  });
   EXPECT_EQ(text, "x 1.57");
 }
 
@@ -111,35 +113,28 @@ struct LabelCase {
 class TextLabel : public testing::TestWithParam<LabelCase> {};
 
 TEST_P(TextLabel, IsEscaped) {
-  std::string labels;
-  append_label(labels, "a", GetParam().value);
-  EXPECT_EQ(labels, GetParam().text);
+  std::string text;
+  append_escaped(text, GetParam().value);
+  EXPECT_EQ(text, GetParam().text);
+  EXPECT_EQ(text_written([](PageWriter& page) { append_escaped(page, GetParam().value); }), text);
 }
 
 INSTANTIATE_TEST_SUITE_P(Values, TextLabel,
-                         testing::Values(LabelCase{"Quote", "x\"y", R"(a="x\"y")"},
-                                         LabelCase{"Backslash", R"(x\y)", R"(a="x\\y")"},
-                                         LabelCase{"BackslashAtTheEnd", R"(x\)", R"(a="x\\")"},
-                                         LabelCase{"Newline", "x\ny", R"(a="x\ny")"},
-                                         LabelCase{"WrittenNewline", R"(x\ny)", R"(a="x\\ny")"},
-                                         LabelCase{"EndOfTheLabels", "x\"} 1\n", R"(a="x\"} 1\n")"},
-                                         LabelCase{"Empty", "", R"(a="")"},
-                                         LabelCase{"Utf8", "h\xC3\xB6st", "a=\"h\xC3\xB6st\""},
-                                         LabelCase{"Plain", "web-1", R"(a="web-1")"}),
+                         testing::Values(LabelCase{"Quote", "x\"y", R"(x\"y)"},
+                                         LabelCase{"Backslash", R"(x\y)", R"(x\\y)"},
+                                         LabelCase{"BackslashAtTheEnd", R"(x\)", R"(x\\)"},
+                                         LabelCase{"Newline", "x\ny", R"(x\ny)"},
+                                         LabelCase{"WrittenNewline", R"(x\ny)", R"(x\\ny)"},
+                                         LabelCase{"EndOfTheLabels", "x\"} 1\n", R"(x\"} 1\n)"},
+                                         LabelCase{"Empty", "", R"()"},
+                                         LabelCase{"Utf8", "h\xC3\xB6st", "h\xC3\xB6st"},
+                                         LabelCase{"Plain", "web-1", R"(web-1)"}),
                          [](const auto& param) { return param.param.name; });
 
-TEST(TextLabels, StandBehindACommaExceptTheFirst) {
-  std::string labels;
-  append_label(labels, "a", "1");
-  append_label(labels, "b", "2");
-  append_label(labels, "c", "");
-  EXPECT_EQ(labels, R"(a="1",b="2",c="")");
-}
-
 TEST(TextHead, IsHelpAndType) {
-  std::string text = "before\n";
-  append_head(text, "events_total", "counter", "Events that came.");
-  EXPECT_EQ(text, "before\n# HELP events_total Events that came.\n# TYPE events_total counter\n");
+  const std::string text = text_written(
+      [](PageWriter& page) { append_head(page, "events_total", "counter", "Events that came."); });
+  EXPECT_EQ(text, "# HELP events_total Events that came.\n# TYPE events_total counter\n");
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/page_text.hpp"
+
 namespace cpu_monitor::exporter {
 namespace {
 
@@ -15,9 +17,7 @@ using std::chrono::milliseconds;
 
 template <class Value>
 std::string text_of(Value value) {
-  std::string text;
-  append_number(text, value);
-  return text;
+  return text_written([&](PageWriter& page) { append_number(page, value); });
 }
 
 struct SecondsCase {
