@@ -114,19 +114,21 @@ def run_page(bench, page):
 
 
 def measure_limit(bench, page, agents, ours):
-    """{coding: CPU in ms}: rendering as many bytes, and compressing these very bytes."""
+    """{coding: (CPU in ms, bytes)}: rendering as many bytes, and compressing these very bytes."""
     rounds = 3 if bench.quick else 20
     counters = bench.programs.render_limit(agents, CORES, rounds)
     if page.prefix == "":
-        return {"plain": render_cpu_ms(counters), "gzip": counters["cpu_ms"]}
+        return {"plain": (render_cpu_ms(counters), counters["bytes"]),
+                "gzip": (counters["cpu_ms"], counters["gzip_bytes"])}
     with tempfile.NamedTemporaryFile() as file:
         text = ours.page["plain"].text()
         file.write(text)
         file.flush()
         copied = bench.programs.render_limit(agents, CORES, rounds, file.name)
     rendered_ms = render_cpu_ms(counters) * len(text) / counters["bytes"]
-    return {"plain": rendered_ms,
-            "gzip": rendered_ms + copied["cpu_ms"] - render_cpu_ms(copied)}
+    compressed_ms = copied["cpu_ms"] - render_cpu_ms(copied)
+    return {"plain": (rendered_ms, copied["bytes"]),
+            "gzip": (rendered_ms + compressed_ms, copied["gzip_bytes"])}
 
 
 def render_cpu_ms(limit):
@@ -146,8 +148,8 @@ def add_rows(bench, page, coding, ours, peers, limits):
               "ours": median(ours.cpu_ms[coding])}
     if limits:
         name = "render" + (" + gzip level 1" if coding == "gzip" else "")
-        bench.add(Row(**common, limit=name, other=median([one[coding] for one in limits]),
-                      extra=own))
+        bench.add(Row(**common, limit=name, other=median([one[coding][0] for one in limits]),
+                      extra=own | {"other_bytes": limits[0][coding][1]}))
     elif not peers:
         bench.add(Row(**common, extra=own))
     for peer in peers:
