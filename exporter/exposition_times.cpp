@@ -21,9 +21,7 @@ void add_modes(PageWriter& page, std::string_view stem, const CpuTimes& times,
                const SecondsFormat& seconds) {
   const std::size_t modes = std::min<std::size_t>(times.fields, kExclusiveModeCount);
   for (std::size_t mode = 0; mode < modes; ++mode) {
-    page.append(stem);
-    page.append(kCpuModeNames.names[mode]);
-    page.append("\"} ");
+    page.append(stem, kCpuModeNames.names[mode], "\"} ");
     seconds.append(page, times.ticks[mode]);
     page.append('\n');
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "exporter/page_writer.hpp"
@@ -37,11 +38,7 @@ class Series {
   }
 
  private:
-  void open(std::string_view name) {
-    page_.append(',');
-    page_.append(name);
-    page_.append("=\"");
-  }
+  void open(std::string_view name) { page_.append(",", name, "=\""); }
 
   PageWriter& page_;
 };
@@ -52,7 +49,7 @@ class Series {
 class Family {
  public:
   Family(std::string_view name, std::string_view type, std::string_view help, PageWriter& page)
-      : name_(name), type_(type), help_(help), page_(page) {}
+      : name_(name), type_(type), help_(help), page_(page), stem_(std::string(name) + '{') {}
 
   [[nodiscard]] std::string_view name() const { return name_; }
 
@@ -63,13 +60,10 @@ class Family {
     return page_;
   }
 
-  /// A series of the agent in `row`.  Of a histogram: its name is the family's and `suffix`.
-  [[nodiscard]] Series series(const Row& row, std::string_view suffix = {}) {
+  /// A series of the agent in `row`.
+  [[nodiscard]] Series series(const Row& row) {
     PageWriter& to = page();
-    to.append(name_);
-    to.append(suffix);
-    to.append('{');
-    to.append(row.endpoint);
+    to.append(stem_, row.endpoint);
     return Series(to);
   }
 
@@ -78,6 +72,7 @@ class Family {
   std::string_view type_;
   std::string_view help_;
   PageWriter& page_;
+  std::string stem_;  ///< of every series
   bool has_head_ = false;
 };
 

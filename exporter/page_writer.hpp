@@ -34,6 +34,13 @@ class PageWriter {
     block_[used_++] = c;
   }
 
+  /// Several pieces, one behind the other.
+  template <class... More>
+  void append(std::string_view text, std::string_view next, const More&... more) {
+    append(text);
+    append(next, std::string_view(more)...);
+  }
+
   /// Where the caller may write up to kMaxRoom bytes itself; commit() says where they end.
   [[nodiscard]] char* room() {
     if (block_.size() - used_ < kMaxRoom) flush();

@@ -134,12 +134,9 @@ void PercentGauge::Impl::render(PageWriter& page) const {
   if (shown.empty()) return;
   append_head(page, kName, "gauge", kHelp);
   for (const Shown& series : shown) {
-    page.append(kName);
-    page.append("{endpoint=\"");
+    page.append(kName, "{endpoint=\"");
     append_escaped(page, series.endpoint);
-    page.append("\",method=\"");
-    page.append(series.method);
-    page.append("\"} ");
+    page.append("\",method=\"", series.method, "\"} ");
     append_number(page, series.gauge->Value());
     page.append('\n');
   }

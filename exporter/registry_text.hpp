@@ -25,10 +25,7 @@ inline void append_families(std::vector<prometheus::MetricFamily> families, Page
       page.append(family.name);
       std::string_view before = "{";
       for (const auto& label : metric.label) {
-        for (const std::string_view piece :
-             {before, std::string_view(label.name), std::string_view("=\"")}) {
-          page.append(piece);
-        }
+        page.append(before, label.name, "=\"");
         append_escaped(page, label.value);
         page.append('"');
         before = ",";

@@ -1,6 +1,7 @@
 #include "exporter/self_metrics.hpp"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -41,6 +42,12 @@ std::optional<double> process_cpu_seconds() {
 }
 
 std::optional<double> open_descriptors() {
+  // Linux 6.2 and later say how many there are; with ten thousand agents, listing them takes longer
+  // than all other metrics of the process.
+  struct stat folder {};
+  if (::stat("/proc/self/fd", &folder) == 0 && folder.st_size > 0) {
+    return static_cast<double>(folder.st_size);
+  }
   std::error_code error;
   const std::filesystem::directory_iterator entries("/proc/self/fd", error);
   if (error) return std::nullopt;

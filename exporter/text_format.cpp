@@ -27,11 +27,7 @@ void append_number(PageWriter& page, double value) {
 
 void append_head(PageWriter& page, std::string_view name, std::string_view type,
                  std::string_view help) {
-  for (const std::string_view piece :
-       {std::string_view("# HELP "), name, std::string_view(" "), help,
-        std::string_view("\n# TYPE "), name, std::string_view(" "), type, std::string_view("\n")}) {
-    page.append(piece);
-  }
+  page.append("# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n");
 }
 
 }  // namespace cpu_monitor::exporter

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -17,10 +18,12 @@ void append_number(PageWriter& page, double value);
 /// The value of a label, escaped.  `Text` is a PageWriter or a std::string.
 template <class Text>
 void append_escaped(Text& text, std::string_view value) {
+  const auto is_special = [](char c) { return c == '\\' || c == '"' || c == '\n'; };
   for (;;) {
-    const std::size_t special = value.find_first_of("\\\"\n");
+    const auto found = std::find_if(value.begin(), value.end(), is_special);
+    const auto special = static_cast<std::size_t>(found - value.begin());
     text.append(value.substr(0, special));
-    if (special == std::string_view::npos) return;
+    if (special == value.size()) return;
     const char character = value[special];
     text.append(character == '\n' ? "\\n" : character == '"' ? "\\\"" : "\\\\");
     value.remove_prefix(special + 1);

@@ -11,21 +11,11 @@ namespace {
 void append_thousandths(PageWriter& page, std::int64_t count) {
   const auto bits = static_cast<std::uint64_t>(count);
   if (count < 0) page.append('-');
-  SecondsFormat(1000).append(page, count < 0 ? 0 - bits : bits);
+  static constexpr SecondsFormat kOfThousandths(1000);
+  kOfThousandths.append(page, count < 0 ? 0 - bits : bits);
 }
 
 }  // namespace
-
-SecondsFormat::SecondsFormat(std::uint32_t counts_per_second)
-    : counts_per_second_(counts_per_second) {
-  std::uint64_t power = 1;
-  for (std::size_t decimals = 0; decimals <= kMaxDecimals; ++decimals, power *= 10) {
-    if (power % counts_per_second_ != 0) continue;
-    decimals_ = decimals;
-    decimal_units_per_count_ = power / counts_per_second_;
-    return;
-  }
-}
 
 void SecondsFormat::append(PageWriter& page, std::uint64_t count) const {
   if (!decimals_) {
@@ -48,7 +38,16 @@ void SecondsFormat::append_fraction(PageWriter& page, std::uint64_t fraction,
 }
 
 void append_number(PageWriter& page, CountedSeconds value) {
-  SecondsFormat(value.per_second).append(page, value.count);
+  static constexpr SecondsFormat kOfMicroseconds(kMicroseconds);
+  static constexpr SecondsFormat kOfNanoseconds(kNanoseconds);
+  switch (value.per_second) {
+    case kMicroseconds:
+      return kOfMicroseconds.append(page, value.count);
+    case kNanoseconds:
+      return kOfNanoseconds.append(page, value.count);
+    default:
+      return SecondsFormat(value.per_second).append(page, value.count);
+  }
 }
 
 void append_number(PageWriter& page, std::chrono::milliseconds value) {

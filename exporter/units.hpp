@@ -16,7 +16,16 @@ namespace cpu_monitor::exporter {
 /// 1000, a million, a billion a second); the shortest text of the nearest double elsewhere (1024).
 class SecondsFormat {
  public:
-  explicit SecondsFormat(std::uint32_t counts_per_second);
+  explicit constexpr SecondsFormat(std::uint32_t counts_per_second)
+      : counts_per_second_(counts_per_second) {
+    std::uint64_t power = 1;
+    for (std::size_t decimals = 0; decimals <= kMaxDecimals; ++decimals, power *= 10) {
+      if (power % counts_per_second_ != 0) continue;
+      decimals_ = decimals;
+      decimal_units_per_count_ = power / counts_per_second_;
+      return;
+    }
+  }
 
   void append(PageWriter& page, std::uint64_t count) const;
 
