@@ -61,6 +61,8 @@ using Addresses = std::vector<asio::ip::tcp::endpoint>;
 /// Empty when the host is a name, which must be looked up.  A look-up would do for a number too,
 /// but Asio keeps a thread and its stack for that from then on.
 Addresses numeric_address(const HostPort& exporter) {
+  // Asio takes an interface it does not know for none; the look-up says so.
+  if (exporter.host.find('%') != std::string::npos) return {};
   std::error_code is_a_name;
   const auto address = asio::ip::make_address(exporter.host, is_a_name);
   if (is_a_name) return {};

@@ -150,9 +150,9 @@ std::optional<std::string_view> Sampler::read(HostFile file, milliseconds uptime
   Presence& presence = presence_[static_cast<std::size_t>(file)];
   if (presence.missed_at && uptime - *presence.missed_at < kLookAgainAfter) return std::nullopt;
   const auto text = reader_.read(file);
-  const bool was_there = std::exchange(presence.is_there, text.has_value());
+  presence.was_seen |= text.has_value();
   presence.missed_at.reset();
-  if (!text && !was_there) presence.missed_at = uptime;
+  if (!presence.was_seen) presence.missed_at = uptime;
   return text;
 }
 

@@ -67,8 +67,8 @@ class Sampler {
 
   static constexpr std::chrono::minutes kLogPause{1};
 
-  /// A file that this machine does not have (missed, and not there before either) is looked for
-  /// again so much later: not finding it costs more than reading it.
+  /// A file that this machine never had is looked for again so much later: not finding it costs more
+  /// than reading it.
   static constexpr std::chrono::seconds kLookAgainAfter{15};
 
  private:
@@ -87,9 +87,10 @@ class Sampler {
     std::chrono::milliseconds uptime{};
   };
 
-  /// What was found when a file that not every machine has was last looked for.
+  /// Of a file that not every machine has.  One that was never seen is looked for seldom; one that
+  /// was may be back with the next push (lxcfs starts again).
   struct Presence {
-    bool is_there = false;
+    bool was_seen = false;
     std::optional<std::chrono::milliseconds> missed_at;  ///< uptime; none: look at the next push
   };
 

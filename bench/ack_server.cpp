@@ -7,18 +7,21 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "bench/flags.hpp"
 #include "bench/json_object.hpp"
 #include "bench/process.hpp"
 #include "bench/tcp.hpp"
+#include "common/duration.hpp"
 #include "common/messages.hpp"
 
 namespace cpu_monitor::bench {
@@ -45,8 +48,10 @@ struct Peer {
 
 class AckServer {
  public:
-  explicit AckServer(const HostPort& address)
-      : stop_signal_(open_stop_signals()),
+  /// Batches begin at least `between_batches` apart; what comes meanwhile waits for the next.
+  AckServer(const HostPort& address, std::chrono::milliseconds between_batches)
+      : between_batches_(between_batches),
+        stop_signal_(open_stop_signals()),
         listener_(listen_on(address)),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     watch(listener_);
@@ -57,9 +62,15 @@ class AckServer {
 
   void run() {
     std::array<epoll_event, 256> events;
+    std::chrono::steady_clock::time_point last_batch;
     for (;;) {
-      const int count =
+      int count =
           ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), /*timeout=*/-1);
+      if (between_batches_.count() > 0 && count < static_cast<int>(events.size())) {
+        std::this_thread::sleep_until(last_batch + between_batches_);
+        last_batch = std::chrono::steady_clock::now();
+        count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), /*timeout=*/0);
+      }
       for (int i = 0; i < count; ++i) {
         const int socket = events[static_cast<std::size_t>(i)].data.fd;
         if (socket == stop_signal_) return;
@@ -151,6 +162,7 @@ class AckServer {
            static_cast<ssize_t>(text.size());
   }
 
+  std::chrono::milliseconds between_batches_;
   int stop_signal_;
   int listener_;
   int epoll_;
@@ -163,14 +175,18 @@ class AckServer {
 
 int run(int argc, char** argv) {
   HostPort address{"127.0.0.1", 8080};
+  std::chrono::milliseconds between_batches{0};
   CommandLine command_line("bench-ack-server",
                            "Acknowledges samples and does nothing with them: the least that taking "
                            "them costs.  Prints \"listening PORT\"; SIGTERM ends it.\n");
   command_line.add_value({"--listen", "Where agents connect; port 0: the system picks one"},
                          numeric_address(), address);
+  command_line.add_value(
+      {"--batch", "What comes closer together than this is done together", "0, at once"},
+      duration_between(std::chrono::milliseconds(1), std::chrono::seconds(1)), between_batches);
   if (const auto code = leave_after_reading(command_line, argc, argv, address)) return *code;
   raise_descriptor_limit();
-  const auto server = std::make_unique<AckServer>(address);
+  const auto server = std::make_unique<AckServer>(address, between_batches);
   std::printf("listening %u\n", static_cast<unsigned>(server->port()));
   std::fflush(stdout);
   server->run();

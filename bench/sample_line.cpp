@@ -13,6 +13,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{10};
 constexpr std::uint64_t kTicksPerSecond = 100;
 
+constexpr auto kUser = static_cast<std::size_t>(CpuMode::user);
+constexpr auto kIdle = static_cast<std::size_t>(CpuMode::idle);
+
 bool is_digit(char character) { return character >= '0' && character <= '9'; }
 
 }  // namespace
@@ -51,11 +54,7 @@ class SampleLine::Finder {
   /// A row of ticks; the next number is its first.
   Cpu ticks() {
     Cpu cpu;
-    for (std::size_t mode = 0; mode < kCpuModeCount; ++mode) {
-      const Digits digits = number();
-      if (mode == static_cast<std::size_t>(CpuMode::user)) cpu.user = digits;
-      if (mode == static_cast<std::size_t>(CpuMode::idle)) cpu.idle = digits;
-    }
+    for (Digits& mode : cpu) mode = number();
     return cpu;
   }
 
@@ -118,16 +117,32 @@ void SampleLine::add_ticks(std::uint64_t ticks) {
     std::uint64_t user = ticks * (core % 8 + 1) / 10;
     const std::uint64_t idle = ticks - user;
     if (core == 0) user = std::max<std::uint64_t>(user, 1);
-    add(layout_->cores[core].user, user);
-    add(layout_->cores[core].idle, idle);
+    add(layout_->cores[core][kUser], user);
+    add(layout_->cores[core][kIdle], idle);
     all_user += user;
     all_idle += idle;
   }
-  add(layout_->total.user, all_user);
-  add(layout_->total.idle, all_idle);
+  add(layout_->total[kUser], all_user);
+  add(layout_->total[kIdle], all_idle);
   for (const Counter& counter : layout_->counters) {
     add(counter.digits, ticks * counter.per_second / kTicksPerSecond);
   }
+}
+
+void SampleLine::move_ticks_on(std::uint64_t ticks) {
+  move_on(layout_->total, ticks * layout_->cores.size());
+  for (const Cpu& core : layout_->cores) move_on(core, ticks);
+}
+
+/// Guests are inside user and nice.
+void SampleLine::move_on(const Cpu& cpu, std::uint64_t ticks) {
+  for (std::size_t mode = 0; mode < kExclusiveModeCount; ++mode) {
+    if (!is_zero(cpu[mode])) add(cpu[mode], ticks);
+  }
+}
+
+bool SampleLine::is_zero(Digits digits) const {
+  return std::string_view(text_).substr(digits.offset, digits.width) == "0";
 }
 
 void SampleLine::put(Digits digits, std::uint64_t value) {

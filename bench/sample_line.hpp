@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,9 @@ class SampleLine {
   [[nodiscard]] std::string_view next(std::chrono::milliseconds time,
                                       std::chrono::milliseconds uptime);
 
+  /// Every mode of every CPU that is not 0 goes `ticks` ahead.
+  void move_ticks_on(std::uint64_t ticks);
+
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
   [[nodiscard]] std::size_t size() const { return text_.size(); }
 
@@ -38,10 +42,7 @@ class SampleLine {
     std::uint32_t offset = 0;
     std::uint32_t width = 0;
   };
-  struct Cpu {
-    Digits user;
-    Digits idle;
-  };
+  using Cpu = std::array<Digits, kCpuModeCount>;  ///< by mode
   struct Counter {
     Digits digits;
     std::uint64_t per_second = 0;
@@ -60,6 +61,8 @@ class SampleLine {
   void put(Digits digits, std::uint64_t value);
   void add(Digits digits, std::uint64_t amount);
   void add_ticks(std::uint64_t ticks);
+  void move_on(const Cpu& cpu, std::uint64_t ticks);
+  [[nodiscard]] bool is_zero(Digits digits) const;
 
   std::string text_;
   std::shared_ptr<const Layout> layout_;

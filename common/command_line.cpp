@@ -103,10 +103,8 @@ class CommandLine::Parser {
   [[nodiscard]] const Texts& texts(std::size_t entry) const { return texts_[entry]; }
 
   [[nodiscard]] std::optional<std::string> stray_word() const {
-    for (const std::string& word : stray_words_) {
-      if (word != "--") return word;
-    }
-    return std::nullopt;
+    if (stray_words_.empty()) return std::nullopt;
+    return stray_words_.front();
   }
 
  private:
@@ -126,8 +124,7 @@ class CommandLine::Parser {
   /// Returns whether `name` is a flag that needs no value.
   [[nodiscard]] bool take_switch(std::string_view name, Value value) {
     if (name != "--help" && name != "--version" && !takes_no_value(name)) return false;
-    if (value && value->empty()) stray_words_.emplace_back();
-    const std::string text(value && !value->empty() ? *value : "true");
+    const std::string text(value.value_or("true"));
     asks_for_help_ |= name == "--help";
     asks_for_version_ |= name == "--version";
     for (std::size_t i = 0; i < entries_.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -33,12 +34,16 @@ bool is_same_word(std::string_view one, std::string_view other) {
       [](unsigned char c) { return std::tolower(c); });
 }
 
-/// A quality: `0` or `1`, and up to three decimals.
+/// Whether a quality is one, `0` or `1` with up to three decimals but not above 1, and not 0.
 bool is_above_zero(std::string_view quality) {
-  const bool is_number = !quality.empty() && quality.size() <= 5 &&
-                         (quality[0] == '0' || quality[0] == '1') &&
-                         (quality.size() == 1 || quality[1] == '.');
-  return is_number && quality.find_first_of("123456789") != std::string_view::npos;
+  if (quality.empty() || quality.size() > 5 || (quality.size() > 1 && quality[1] != '.')) {
+    return false;
+  }
+  const std::string_view decimals = quality.substr(std::min<std::size_t>(quality.size(), 2));
+  const bool are_zeros = decimals.find_first_not_of('0') == std::string_view::npos;
+  if (quality[0] == '1') return are_zeros;
+  const bool are_digits = decimals.find_first_not_of("0123456789") == std::string_view::npos;
+  return quality[0] == '0' && are_digits && !are_zeros;
 }
 
 bool has_quality(std::string_view parameters) {
@@ -52,14 +57,16 @@ bool has_quality(std::string_view parameters) {
 }  // namespace
 
 bool accepts_gzip(std::string_view accept_encoding) {
+  std::optional<bool> by_name;
   bool takes_any = false;
   while (!accept_encoding.empty()) {
     std::string_view choice = cut(accept_encoding, ',');
     const std::string_view coding = cut(choice, ';');
-    if (is_same_word(coding, "gzip") || is_same_word(coding, "x-gzip")) return has_quality(choice);
+    if (is_same_word(coding, "gzip")) return has_quality(choice);
+    if (is_same_word(coding, "x-gzip")) by_name = has_quality(choice);
     if (coding == "*") takes_any = has_quality(choice);
   }
-  return takes_any;
+  return by_name.value_or(takes_any);
 }
 
 struct GzipStream::Impl {

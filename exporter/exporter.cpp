@@ -3,15 +3,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/log.hpp"
 #include "common/net/stop_signal.hpp"
+#include "exporter/batches.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -76,22 +75,6 @@ IngestListener::Settings listener_settings(const ExporterOptions& options, Sessi
 
 WebServer::Settings web_settings(const ExporterOptions& options) {
   return {options.web_addresses, options.telemetry_path, {options.collect, options.peak_window}};
-}
-
-/// Runs until there is nothing left to do.
-///
-/// A thousand agents would wake this thread a thousand times a second, and waking it costs as much
-/// as a sample.  So while there is that much to do, what comes within kLeastBetweenWakes is done
-/// together; one that has slept longer is not kept waiting.
-void run_in_batches(asio::io_context& io) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::milliseconds kLeastBetweenWakes{10};
-  Clock::time_point woke;
-  while (io.run_one() > 0) {
-    std::this_thread::sleep_until(woke + kLeastBetweenWakes);
-    woke = Clock::now();
-    io.poll();
-  }
 }
 
 void log_addresses(const char* component, const std::vector<HostPort>& addresses) {

@@ -69,9 +69,10 @@ void update_resume(std::optional<Resume>& resume, const CpuSample& sample) {
 template <class T>
 bool is_held_here_only(const std::shared_ptr<T>& pointer) {
   if (pointer.use_count() != 1) return false;
-  // The count alone says nothing of the order: a former holder may still seem to be reading.  A
-  // copy synchronises with the release that brought the count down.
-  const std::shared_ptr<T> synchronised = pointer;
+  // The count is read without order: what its last holder read may seem to come later.  Making a
+  // copy and dropping it changes the count twice, which synchronises with that holder's release
+  // (libstdc++ counts up and down with acquire and release).
+  [[maybe_unused]] const std::shared_ptr<T> synchronised = pointer;
   return true;
 }
 
@@ -105,6 +106,8 @@ Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection,
   Record* const record = find_held(endpoint, connection);
   if (record == nullptr) return Applied::not_holder;
   if (sample.sequence <= record->last_sequence) return Applied::sequence_not_rising;
+  replace_sample(*record, sample);
+  update_resume(record->resume, sample);
   record->last_sequence = sample.sequence;
   record->last_heard = now.steady;
   record->alive_until = now.steady + silence_limit(record->push_interval);
@@ -113,8 +116,6 @@ Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection,
     record->clock_skew =
         *sample.time - std::chrono::floor<milliseconds>(now.system.time_since_epoch());
   }
-  update_resume(record->resume, sample);
-  replace_sample(*record, sample);
   return Applied::applied;
 }
 
@@ -162,7 +163,9 @@ void Fleet::expire(const Moment& now) {
   for (auto& [endpoint, record] : records_) {
     if (state_of(record, now) != AgentState::gone) continue;
     record.sample.reset();
-    if (!record.holder) forget_process(record);
+    if (record.holder) continue;
+    forget_process(record);
+    record.slow.reset();
   }
 }
 
@@ -258,15 +261,16 @@ bool Fleet::may_take_over(const Record& record, const Hello& hello, const Moment
 
 void Fleet::replace_sample(Record& record, const CpuSample& sample) {
   if (std::exchange(record.is_slow_over, false)) record.slow.reset();
-  if (is_held_here_only(record.sample)) {
-    *record.sample = sample;
-  } else {
-    record.sample = std::make_shared<CpuSample>(sample);
+  // Should memory run out on the way, no half of a sample is shown.
+  std::shared_ptr<CpuSample> newest = std::exchange(record.sample, nullptr);
+  if (!is_held_here_only(newest)) newest = std::make_shared<CpuSample>();
+  *newest = sample;
+  if (!sample.slow.is_empty()) {
+    auto standing = std::make_shared<SlowReadings>(std::exchange(newest->slow, {}));
+    if (record.slow) standing->inherit(*record.slow);
+    record.slow = std::move(standing);
   }
-  if (sample.slow.is_empty()) return;
-  auto standing = std::make_shared<SlowReadings>(std::exchange(record.sample->slow, {}));
-  if (record.slow) standing->inherit(*record.slow);
-  record.slow = std::move(standing);
+  record.sample = std::move(newest);
 }
 
 void Fleet::forget_process(Record& record) {

@@ -14,7 +14,6 @@ void MetricsPage::write(const MetricGroups& groups, PageWriter& page) {
   if (groups.has(MetricGroup::percent)) gauge_.render(snapshot, page);
   render_agents(snapshot, {groups, settings_.peak_window}, page);
   if (groups.has(MetricGroup::exporter)) metrics_.render(snapshot, page);
-  page.flush();
 }
 
 std::shared_ptr<const std::string> MetricsPage::compressed(const MetricGroups& groups) {
@@ -22,6 +21,7 @@ std::shared_ptr<const std::string> MetricsPage::compressed(const MetricGroups& g
     GzipStream gzip;
     PageWriter page([&gzip](std::string_view block) { gzip.add(block); });
     write(groups, page);
+    page.flush();
     return gzip.finish();
   });
 }

@@ -24,7 +24,7 @@ class MetricsPage {
   /// What the exporter collects, and shows to who does not choose.
   [[nodiscard]] const MetricGroups& groups() const { return settings_.groups; }
 
-  /// Writes the page as it is made.
+  /// Writes the page as it is made; the last block waits for a flush.
   void write(const MetricGroups& groups, PageWriter& page);
 
   /// The page as one gzip member, made once for all who ask at the same time.

@@ -17,7 +17,7 @@ class PacedReader {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `buffer` is lent by all readers of the thread: most connections are silent most of the time.
+  /// `buffer` is shared by all readers of the thread: most connections are silent most of the time.
   PacedReader(std::shared_ptr<net::Stream> stream, const SessionLimits& limits, ReadBuffer& buffer);
 
   /// The next bytes, valid until the caller suspends; none when the connection is over.

@@ -26,7 +26,7 @@ constexpr std::string_view kHelp = "Percentage of CPU usage in gauge";
 /// registry.
 constexpr std::size_t kFew = 16;
 
-/// What the page shall say.
+/// What the page shall say: a list of them is sorted by labels, and no two have the same.
 struct Percent {
   std::string_view endpoint;
   std::string_view method;
@@ -62,37 +62,40 @@ std::vector<Percent> percents_of(const FleetSnapshot& fleet) {
   std::inplace_merge(
       percents.begin(), percents.begin() + agents, percents.end(),
       [](const Percent& a, const Percent& b) { return labels_of(a) < labels_of(b); });
+  // Two connections may come from one address and port: to two ports of ours, or one of them is not
+  // yet known to be over.
+  const auto last =
+      std::unique(percents.begin(), percents.end(),
+                  [](const Percent& a, const Percent& b) { return labels_of(a) == labels_of(b); });
+  percents.erase(last, percents.end());
   return percents;
 }
+
+/// The registry, with its one family.
+struct Gauges {
+  Gauge& add(const Percent& percent) {
+    return family->Add(
+        {{"endpoint", std::string(percent.endpoint)}, {"method", std::string(percent.method)}});
+  }
+
+  std::unique_ptr<prometheus::Registry> registry = std::make_unique<prometheus::Registry>();
+  prometheus::Family<Gauge>* family = &prometheus::BuildGauge()
+                                           .Name(std::string(kName))
+                                           .Help(std::string(kHelp))
+                                           .Register(*registry);
+};
 
 }  // namespace
 
 struct PercentGauge::Impl {
-  Impl() { begin_registry(); }
-
-  void begin_registry();
-  Gauge& add(const Percent& percent);
   void set_all(const std::vector<Percent>& percents);
-  void remove(const std::vector<Gauge*>& gone);
+  void begin_anew(std::vector<Shown> next);
   void render(PageWriter& page) const;
 
   std::mutex mutex;
-  std::unique_ptr<prometheus::Registry> registry;
-  prometheus::Family<Gauge>* family = nullptr;
+  Gauges gauges;
   std::vector<Shown> shown;  ///< sorted
 };
-
-void PercentGauge::Impl::begin_registry() {
-  auto fresh = std::make_unique<prometheus::Registry>();
-  family =
-      &prometheus::BuildGauge().Name(std::string(kName)).Help(std::string(kHelp)).Register(*fresh);
-  registry = std::move(fresh);
-}
-
-Gauge& PercentGauge::Impl::add(const Percent& percent) {
-  return family->Add(
-      {{"endpoint", std::string(percent.endpoint)}, {"method", std::string(percent.method)}});
-}
 
 void PercentGauge::Impl::set_all(const std::vector<Percent>& percents) {
   std::vector<Shown> next;
@@ -104,29 +107,27 @@ void PercentGauge::Impl::set_all(const std::vector<Percent>& percents) {
       gone.push_back(known->gauge);
     }
     if (known != shown.end() && labels_of(*known) == labels_of(percent)) {
-      next.push_back(std::move(*known++));
+      next.push_back(*known++);
     } else {
-      next.push_back({std::string(percent.endpoint), percent.method, &add(percent)});
+      next.push_back({std::string(percent.endpoint), percent.method, &gauges.add(percent)});
     }
     next.back().gauge->Set(percent.value);
   }
   for (; known != shown.end(); ++known) gone.push_back(known->gauge);
+  if (gone.size() > kFew) return begin_anew(std::move(next));
   shown = std::move(next);
-  remove(gone);
+  for (Gauge* const gauge : gone) gauges.family->Remove(gauge);
 }
 
-void PercentGauge::Impl::remove(const std::vector<Gauge*>& gone) {
-  if (gone.size() <= kFew) {
-    for (Gauge* const gauge : gone) family->Remove(gauge);
-    return;
+void PercentGauge::Impl::begin_anew(std::vector<Shown> next) {
+  Gauges fresh;
+  for (Shown& series : next) {
+    const double value = series.gauge->Value();
+    series.gauge = &fresh.add({series.endpoint, series.method, value});
+    series.gauge->Set(value);
   }
-  const auto old = std::exchange(registry, nullptr);
-  begin_registry();
-  for (Shown& series : shown) {
-    Gauge& gauge = add({series.endpoint, series.method, 0});
-    gauge.Set(series.gauge->Value());
-    series.gauge = &gauge;
-  }
+  shown = std::move(next);
+  gauges = std::move(fresh);
 }
 
 /// From the gauges themselves: what a registry collects is a copy of every label.

@@ -19,7 +19,7 @@ struct Row {
 
 /// The rows of a page, with the text that their series share made once.
 ///
-/// Lifetime: the snapshot must outlive it.  Threads: as a constant.
+/// Lifetime: the snapshot must outlive it.  Threads: safe to read from any thread.
 class Rows {
  public:
   explicit Rows(const FleetSnapshot& fleet);

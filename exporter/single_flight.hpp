@@ -24,14 +24,15 @@ class SingleFlight {
   /// `make()` returns a Value.
   template <class Make>
   [[nodiscard]] Result get(const Key& key, Make make) {
+    auto flight = std::make_shared<Flight>();
     std::unique_lock lock(mutex_);
     Line& line = lines_[key];
     ++line.users;
-    std::shared_ptr<Flight> flight = line.next;
-    if (flight) {
+    if (line.next) {
+      flight = line.next;
       changed_.wait(lock, [&] { return flight->is_done; });
     } else {
-      flight = line.next = std::make_shared<Flight>();
+      line.next = flight;
       changed_.wait(lock, [&] { return !line.is_running; });
       line.is_running = true;
       line.next.reset();

@@ -31,6 +31,9 @@ namespace {
 
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 
+/// A scrape takes that long at most; Prometheus gives up after 10 s unless told otherwise.
+constexpr std::chrono::seconds kLongestPage{30};
+
 struct Request {
   std::string_view query;
   bool takes_gzip = false;
@@ -44,6 +47,7 @@ struct Response {
   /// it is sent.
   std::shared_ptr<const std::string> gzipped;
   std::function<void(PageWriter&)> write;
+  bool varies = false;  ///< with what the client accepts
 };
 
 Response plain(int status, std::string_view line) {
@@ -70,6 +74,7 @@ class TelemetryPage : public Page {
     if (!groups) return plain(400, groups.error().detail);
     Response response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.varies = true;
     if (request.takes_gzip) {
       response.gzipped = metrics_.compressed(*groups);
     } else {
@@ -109,22 +114,31 @@ class ProbePage : public Page {
   std::function<bool()> is_true_;
 };
 
+/// The client hung up, or does not read.
+struct ClientGone : std::runtime_error {
+  ClientGone() : std::runtime_error("the client took no more") {}
+};
+
+/// Throws ClientGone.
 void send_all(mg_connection* connection, std::string_view bytes) {
-  mg_write(connection, bytes.data(), bytes.size());
+  // Behind a gap nothing may be sent: the client would take it for what belongs there.
+  const int sent = mg_write(connection, bytes.data(), bytes.size());
+  if (sent < 0 || static_cast<std::size_t>(sent) != bytes.size()) throw ClientGone();
 }
 
-bool is_http_1_0(mg_connection* connection) {
+bool knows_chunks(mg_connection* connection) {
   const char* const version = mg_get_request_info(connection)->http_version;
-  return version == nullptr || std::string_view(version) == "1.0";
+  return version != nullptr && std::string_view(version) != "1.0";
 }
 
 /// Sends a body whose length is not known before its end.  What goes wrong on the way leaves it
 /// without its last chunk, so that the client knows that it is cut.
 void send_in_chunks(mg_connection* connection, const Response& response) {
-  const bool is_framed = !is_http_1_0(connection);
+  // A client that reads slowly keeps a worker and a snapshot of the fleet.
+  const auto deadline = std::chrono::steady_clock::now() + kLongestPage;
   std::string chunk;
   PageWriter page([&](std::string_view block) {
-    if (!is_framed) return send_all(connection, block);
+    if (std::chrono::steady_clock::now() > deadline) throw ClientGone();
     std::array<char, 16> size{};
     chunk.assign(size.data(), std::to_chars(size.begin(), size.end(), block.size(), 16).ptr);
     chunk.append("\r\n").append(block).append("\r\n");
@@ -132,29 +146,47 @@ void send_in_chunks(mg_connection* connection, const Response& response) {
   });
   response.write(page);
   page.flush();
-  if (is_framed) send_all(connection, "0\r\n\r\n");
+  send_all(connection, "0\r\n\r\n");
 }
 
-void send(mg_connection* connection, const Response& response, bool with_body,
-          std::string_view more_headers = {}) {
+/// For who knows no chunks: where the page ends has to be said before it begins.
+void write_whole(Response& response) {
+  PageWriter page([&response](std::string_view block) { response.body.append(block); });
+  response.write(page);
+  page.flush();
+  response.write = nullptr;
+}
+
+std::string head_of(mg_connection* connection, const Response& response,
+                    std::string_view more_headers) {
   const std::string& body = response.gzipped ? *response.gzipped : response.body;
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " +
                      mg_get_response_code_text(connection, response.status) + "\r\n";
   head.append("Content-Type: ").append(response.content_type).append("\r\n");
-  if (!response.write) {
-    head.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
-  } else if (!is_http_1_0(connection)) {
+  if (response.write) {
     head.append("Transfer-Encoding: chunked\r\n");
+  } else {
+    head.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   }
   if (response.gzipped) head.append("Content-Encoding: gzip\r\n");
-  if (response.gzipped || response.write) head.append("Vary: Accept-Encoding\r\n");
+  if (response.varies) head.append("Vary: Accept-Encoding\r\n");
   head.append("Connection: close\r\nX-Content-Type-Options: nosniff\r\n");
   head.append("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n");
-  head.append("Cache-Control: no-store\r\n").append(more_headers).append("\r\n");
-  send_all(connection, head);
-  if (!with_body) return;
-  if (response.write) return send_in_chunks(connection, response);
-  send_all(connection, body);
+  return head.append("Cache-Control: no-store\r\n").append(more_headers).append("\r\n");
+}
+
+void send(mg_connection* connection, const Response& response, bool with_body,
+          std::string_view more_headers = {}) {
+  try {
+    send_all(connection, head_of(connection, response, more_headers));
+    if (!with_body) return;
+    if (response.write) return send_in_chunks(connection, response);
+    send_all(connection, response.gzipped ? *response.gzipped : response.body);
+  } catch (const ClientGone& gone) {
+    log::debug("a page was cut", {{"reason", gone.what()}});
+  } catch (const std::exception& failure) {
+    log::error("a page was cut", {{"reason", failure.what()}});
+  }
 }
 
 /// Finds the page of a path.  civetweb's own matching takes prefixes, so every request comes here.
@@ -189,7 +221,7 @@ class Router : public CivetHandler {
   }
 
  private:
-  void answer(mg_connection* connection, bool with_body) {
+  void answer(mg_connection* connection, bool with_body) const {
     const mg_request_info* request = mg_get_request_info(connection);
     const auto found = pages_.find(std::string_view(request->local_uri));
     if (found == pages_.end()) {
@@ -201,15 +233,12 @@ class Router : public CivetHandler {
     Response response;
     try {
       response = found->second->get(asked);
+      if (response.write && !knows_chunks(connection)) write_whole(response);
     } catch (const std::exception& failure) {
       log::error("a page failed", {{"path", found->first}, {"reason", failure.what()}});
       response = plain(500, "The page could not be made.");
     }
-    try {
-      send(connection, response, with_body);
-    } catch (const std::exception& failure) {
-      log::error("a page was cut", {{"path", found->first}, {"reason", failure.what()}});
-    }
+    send(connection, response, with_body);
   }
 
   static bool refuse_method(mg_connection* connection) {
@@ -306,13 +335,13 @@ void close_promptly(CivetServer& server) {
   closer.join();
 }
 
-std::vector<std::string> server_options(const std::vector<HostPort>& addresses) {
+std::vector<std::string> server_options(const WebServer::Settings& settings) {
   return {"listening_ports",
-          joined(addresses),
+          joined(settings.addresses),
           "num_threads",
           "8",
           "request_timeout_ms",
-          "5000",
+          std::to_string(settings.request_timeout.count()),
           "max_request_size",
           "8192",
           "enable_keep_alive",
@@ -346,8 +375,7 @@ WebServer::WebServer(Settings settings, const Fleet& fleet, PercentGauge& gauge,
   router.add(settings.telemetry_path, std::make_unique<TelemetryPage>(impl_->metrics));
   for (const HostPort& address : settings.addresses) require_free(address);
   try {
-    impl_->server =
-        std::make_unique<CivetServer>(server_options(settings.addresses), &impl_->callbacks);
+    impl_->server = std::make_unique<CivetServer>(server_options(settings), &impl_->callbacks);
   } catch (const CivetException& failure) {
     throw std::runtime_error("cannot serve HTTP on " + joined(settings.addresses) + " (" +
                              failure.what() +

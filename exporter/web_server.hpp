@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ class WebServer {
   struct Settings {
     std::vector<HostPort> addresses;  ///< loopback IPv4
     std::string telemetry_path = "/metrics";
-    PageSettings page{MetricGroups::usual()};  ///< a page without a query
+    PageSettings page{MetricGroups::usual()};         ///< a page without a query
+    std::chrono::milliseconds request_timeout{5000};  ///< without a byte from, or to, the client
   };
 
   /// Serves at once.  Throws std::runtime_error that names the address and the flag to change.

@@ -70,7 +70,6 @@ class SimulatedAgent {
 
   [[nodiscard]] bool is_open() const { return socket_ >= 0; }
   [[nodiscard]] bool is_welcomed() const { return state_ == State::streaming; }
-  [[nodiscard]] bool has_measured_sample_in_flight() const { return in_flight_ && is_counted_; }
 
  private:
   enum class State : std::uint8_t { closed, connecting, greeting, streaming, leaving };

@@ -116,9 +116,6 @@ void FleetSimulator::push_until_the_end() {
 void FleetSimulator::wait_for_acks() {
   const Time until = Clock::now() + kAckPatience;
   while (context_.in_flight > 0 && stop_signals_ < 2 && Clock::now() < until) turn(until);
-  for (const auto& agent : agents_) {
-    if (agent->has_measured_sample_in_flight()) ++context_.statistics.window.lost;
-  }
 }
 
 void FleetSimulator::say_goodbye() {

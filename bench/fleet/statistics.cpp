@@ -59,7 +59,7 @@ std::string FleetStatistics::report(const FleetOptions& options, std::size_t sam
       .add("connected", connected)
       .add("samples_sent", window.sent)
       .add("samples_acked", window.acked)
-      .add("samples_lost", window.lost)
+      .add("samples_lost", window.sent - window.acked)
       .add("samples_merged", window.merged)
       .add("disconnects", disconnects)
       .add("refusals", refused)

@@ -34,7 +34,6 @@ struct FleetStatistics {
     std::uint64_t sent = 0;
     std::uint64_t acked = 0;
     std::uint64_t merged = 0;  ///< a newer sample took its place before it could be sent
-    std::uint64_t lost = 0;    ///< sent, and not acknowledged though the connection stood
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
     LatencyHistogram ack;

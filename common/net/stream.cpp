@@ -15,9 +15,9 @@ Stream::Stream(asio::ip::tcp::socket socket)
 }
 
 void Stream::send(std::string_view lines) {
-  if (finishing_ || !socket_.is_open()) return;
+  if (finishing_ || is_broken_ || !socket_.is_open()) return;
   if (unsent_bytes() == 0) lines.remove_prefix(write_available(lines));
-  if (lines.empty() || !socket_.is_open()) return;
+  if (lines.empty() || is_broken_) return;
   queued_ += lines;
   if (in_flight_.empty()) write_next();
 }
@@ -26,8 +26,16 @@ void Stream::send(std::string_view lines) {
 std::size_t Stream::write_available(std::string_view lines) {
   std::error_code ec;
   const std::size_t written = socket_.write_some(asio::buffer(lines), ec);
-  if (ec && ec != asio::error::would_block) close();
+  if (ec && ec != asio::error::would_block) give_up_writing();
   return ec ? 0 : written;
+}
+
+/// What the peer said before it left may still be there to be read.
+void Stream::give_up_writing() {
+  is_broken_ = true;
+  queued_.clear();
+  in_flight_.clear();
+  sent_.cancel();
 }
 
 asio::awaitable<void> Stream::drained() {
@@ -50,8 +58,8 @@ void Stream::close() {
 void Stream::write_next() {
   in_flight_ = std::exchange(queued_, {});
   auto on_written = [self = shared_from_this()](std::error_code ec, std::size_t /*bytes*/) {
+    if (ec) return self->give_up_writing();
     self->in_flight_.clear();
-    if (ec) return self->close();
     if (!self->queued_.empty()) return self->write_next();
     self->sent_.cancel();
     self->finish_if_sent();

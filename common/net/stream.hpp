@@ -13,7 +13,8 @@ namespace cpu_monitor::net {
 /// writing from anywhere on the same thread.
 ///
 /// Ownership: shared; a pending read or write keeps it alive.  Threads: the io_context's.
-/// Errors: a failed write closes the socket, so that the reader learns of it.
+/// Errors: after a failed write nothing more is sent; the reader learns of it from the read behind
+/// what the peer said last.
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   explicit Stream(asio::ip::tcp::socket socket);
@@ -58,6 +59,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   void write_next();
   [[nodiscard]] std::size_t write_available(std::string_view lines);
+  void give_up_writing();
   void finish_if_sent();
 
   asio::ip::tcp::socket socket_;
@@ -65,6 +67,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::string queued_;
   std::string in_flight_;
   bool finishing_ = false;
+  bool is_broken_ = false;  ///< a write failed
 };
 
 }  // namespace cpu_monitor::net

@@ -1,5 +1,9 @@
 // The HTTP side, with the real civetweb.
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -12,6 +16,10 @@
 
 namespace cpu_monitor::tests {
 namespace {
+
+using exporter::Fleet;
+using exporter::Moment;
+using exporter::WebServer;
 
 TEST(WebServer, ServesMetricsInTheTextFormat) {
   RunningExporter exporter;
@@ -50,19 +58,102 @@ TEST(WebServer, SendsAPlainPageInChunksOfUnknownNumber) {
   RunningExporter exporter;
   const HttpAnswer answer = http(exporter.web_port(), "/metrics");
   EXPECT_TRUE(has_line(answer.head, "Transfer-Encoding: chunked")) << answer.head;
+  EXPECT_TRUE(answer.is_whole);
   EXPECT_TRUE(has_line(answer.head, "Vary: Accept-Encoding"));
   EXPECT_EQ(answer.head.find("Content-Length"), std::string::npos);
   EXPECT_EQ(answer.head.find("Content-Encoding"), std::string::npos);
 }
 
-TEST(WebServer, SendsAPlainPageToItsEndWhereNoChunksAreKnown) {
+TEST(WebServer, SaysHowLongAPageIsWhereNoChunksAreKnown) {
   RunningExporter exporter;
   TcpClient client(exporter.web_port());
   client.send("GET /metrics?collect[]=exporter HTTP/1.0\r\n\r\n");
   const std::string answer = client.read_all();
   EXPECT_EQ(answer.find("Transfer-Encoding"), std::string::npos);
-  EXPECT_NE(answer.find("\r\n\r\n# HELP "), std::string::npos);
-  EXPECT_TRUE(answer.ends_with("\n"));
+  const std::size_t end_of_head = answer.find("\r\n\r\n");
+  ASSERT_NE(end_of_head, std::string::npos);
+  const std::string body = answer.substr(end_of_head + 4);
+  EXPECT_TRUE(
+      has_line(answer.substr(0, end_of_head), "Content-Length: " + std::to_string(body.size())));
+  EXPECT_TRUE(body.starts_with("# HELP "));
+}
+
+TEST(WebServer, HeadOfACompressedPageIsThatOfThePage) {
+  RunningExporter exporter;
+  const auto path = "/metrics?collect[]=percent";
+  const HttpAnswer head = http(exporter.web_port(), path, "HEAD", kGzip);
+  EXPECT_EQ(head.body, "");
+  EXPECT_EQ(head.head, http(exporter.web_port(), path, "GET", kGzip).head);
+}
+
+/// A web server over a fleet of its own, whose default page has several megabytes: more than the
+/// kernel keeps for a client that does not read.
+class LargePage {
+ public:
+  LargePage() {
+    CpuSample sample;
+    sample.sequence = 1;
+    sample.cpu.emplace();
+    sample.cpu->total.fields = kCpuModeCount;
+    for (std::uint32_t id = 0; id < kMaxCpus; ++id) {
+      sample.cpu->cores.push_back({id, sample.cpu->total});
+    }
+    for (Fleet::ConnectionId id = 0; id < 40; ++id) {
+      Hello hello;
+      hello.endpoint = "web-" + std::to_string(id);
+      EXPECT_TRUE(fleet_.claim(hello, id, Moment::now()));
+      EXPECT_EQ(fleet_.apply(hello.endpoint, id, sample, Moment::now()), Fleet::Applied::applied);
+    }
+    WebServer::Settings settings;
+    settings.addresses = {{"127.0.0.1", 0}};
+    settings.request_timeout = std::chrono::milliseconds(200);
+    server_.emplace(settings, fleet_, gauge_, metrics_);
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return server_->addresses()[0].port; }
+
+ private:
+  Fleet fleet_{{}};
+  exporter::PercentGauge gauge_;
+  exporter::SelfMetrics metrics_;
+  std::optional<WebServer> server_;
+};
+
+TEST(WebServerLargePage, IsWholeInChunksAndAsGzip) {
+  const LargePage page;
+  const HttpAnswer plain = http(page.port(), "/metrics?collect[]=cpu");
+  EXPECT_TRUE(plain.is_whole);
+  EXPECT_GT(plain.body.size(), std::size_t{10} << 20);
+  const HttpAnswer gzip = http(page.port(), "/metrics?collect[]=cpu", "GET", kGzip);
+  EXPECT_TRUE(gunzip(gzip.body) == plain.body);
+}
+
+TEST(WebServerLargePage, ClientsThatDoNotReadAreCutAndHoldNoWorkerForLong) {
+  const LargePage page;
+  constexpr std::size_t kWorkers = 8;
+  std::vector<TcpClient> stalled;
+  for (std::size_t i = 0; i < kWorkers; ++i) {
+    stalled.emplace_back(page.port());
+    ASSERT_TRUE(stalled.back().send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  }
+  // Answered by a worker that has given one of them up.
+  EXPECT_EQ(http(page.port(), "/-/healthy").status, 200);
+  std::size_t cut = 0;
+  for (TcpClient& client : stalled) {
+    const std::string answer = client.read_all();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 "));
+    if (!answer.ends_with("\r\n0\r\n\r\n")) ++cut;
+  }
+  EXPECT_GE(cut, 1U);
+}
+
+TEST(WebServerLargePage, ClientsThatHangUpCostNobodyElse) {
+  const LargePage page;
+  for (int i = 0; i < 32; ++i) {
+    TcpClient leaving(page.port());
+    ASSERT_TRUE(leaving.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  }
+  EXPECT_TRUE(http(page.port(), "/metrics?collect[]=cpu").is_whole);
 }
 
 class WithoutGzip : public ::testing::TestWithParam<const char*> {};

@@ -4,6 +4,8 @@
 
 #include <asio/post.hpp>
 
+#include "exporter/batches.hpp"
+
 namespace cpu_monitor::tests {
 namespace {
 
@@ -18,7 +20,7 @@ exporter::ExporterOptions on_free_ports(exporter::ExporterOptions options) {
 RunningExporter::RunningExporter(exporter::ExporterOptions options, exporter::SessionLimits limits)
     : exporter_(io_, on_free_ports(std::move(options)), limits) {
   exporter_.start();
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { exporter::run_in_batches(io_); });
 }
 
 RunningExporter::~RunningExporter() {

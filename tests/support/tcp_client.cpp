@@ -101,18 +101,32 @@ void TcpClient::finish() { ::shutdown(socket_, SHUT_WR); }
 
 namespace {
 
-/// The body behind its framing (RFC 9112, 7.1); what is cut short ends where it was cut.
-std::string unchunked(std::string_view framed) {
-  std::string body;
-  for (;;) {
+/// Takes the framing off a chunked body (RFC 9112, 7.1), and says whether its end is there.
+bool unchunk(std::string& body) {
+  std::string_view framed = body;
+  std::string text;
+  bool is_whole = false;
+  while (!is_whole) {
     const std::size_t end_of_size = framed.find("\r\n");
-    if (end_of_size == std::string_view::npos) return body;
+    if (end_of_size == std::string_view::npos) break;
     const std::size_t size = std::stoul(std::string(framed.substr(0, end_of_size)), nullptr, 16);
-    if (size == 0) return body;
     framed.remove_prefix(end_of_size + 2);
-    body += framed.substr(0, size);
-    framed.remove_prefix(std::min(size + 2, framed.size()));
+    if (framed.size() < size + 2 || framed.substr(size, 2) != "\r\n") break;
+    text += framed.substr(0, size);
+    framed.remove_prefix(size + 2);
+    is_whole = size == 0 && framed.empty();
   }
+  body = std::move(text);
+  return is_whole;
+}
+
+/// The value of a header; empty when it is not there.
+std::string_view header(std::string_view head, std::string_view name) {
+  const std::string start = "\r\n" + std::string(name) + ": ";
+  const std::size_t found = head.find(start);
+  if (found == std::string_view::npos) return {};
+  const std::string_view rest = head.substr(found + start.size());
+  return rest.substr(0, rest.find("\r\n"));
 }
 
 }  // namespace
@@ -131,8 +145,10 @@ HttpAnswer http(std::uint16_t port, std::string_view path, std::string_view meth
   parts.status = std::stoi(answer.substr(9, 3));
   parts.head = answer.substr(0, end_of_head);
   parts.body = answer.substr(end_of_head + 4);
-  if (parts.head.find("\r\nTransfer-Encoding: chunked") != std::string::npos) {
-    parts.body = unchunked(parts.body);
+  if (header(parts.head, "Transfer-Encoding") == "chunked") {
+    parts.is_whole = unchunk(parts.body);
+  } else {
+    parts.is_whole = header(parts.head, "Content-Length") == std::to_string(parts.body.size());
   }
   return parts;
 }

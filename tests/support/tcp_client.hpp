@@ -53,6 +53,7 @@ struct HttpAnswer {
   int status = 0;
   std::string head;
   std::string body;
+  bool is_whole = false;  ///< the body has the length, or the last chunk, that the head promised
 };
 /// `more_headers`: whole lines, each ended by CR LF.
 [[nodiscard]] HttpAnswer http(std::uint16_t port, std::string_view path,

@@ -146,7 +146,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"FlagInUpperCase", {"--PATH=a"}, "'--PATH=a' is not a flag"},
         Bad{"SwitchWithABadValue", {"--loud=maybe"}, "--loud: 'maybe' is not true or false"},
         Bad{"ToggleWithABadValue", {"--no-print=maybe"}, "--print: 'maybe' is not true or false"},
-        Bad{"SwitchWithAnEmptyValue", {"--loud="}, "'' is not expected"},
+        Bad{"SwitchWithAnEmptyValue", {"--loud="}, "--loud: '' is not true or false"},
         Bad{"BadValueBeforeAStrayWord",
             {"stray", "--path=bad"},
             "--path: 'bad' is not a good word"}),

@@ -34,7 +34,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Header{"Tabs", "\tgzip\t"}, Header{"OtherParameter", "gzip;level=9"},
                     Header{"QualityBehindAnother", "gzip;level=9;q=0.2"},
                     Header{"GzipBesideNothing", "gzip, *;q=0"}, Header{"EmptyParts", ",,gzip,,"},
-                    Header{"PreferringIdentity", "identity, gzip;q=0.1"}),
+                    Header{"PreferringIdentity", "identity, gzip;q=0.1"},
+                    Header{"GzipThoughNotItsOldName", "x-gzip;q=0, gzip"},
+                    Header{"OldNameThoughNothingElse", "*;q=0, x-gzip"},
+                    Header{"TrailingPoint", "gzip;q=1."}),
     name_of);
 
 class GzipNotTaken : public testing::TestWithParam<Header> {};
@@ -51,7 +54,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Header{"NoQuality", "gzip;q="}, Header{"WordForQuality", "gzip;q=high"},
                     Header{"NegativeQuality", "gzip;q=-1"}, Header{"QualityTwo", "gzip;q=2"},
                     Header{"FourDecimals", "gzip;q=0.0001"}, Header{"PointAlone", "gzip;q=.5"},
-                    Header{"NoNumber", "gzip;q=nan"}, Header{"QualityInQuotes", "gzip;q=\"1\""}),
+                    Header{"NoNumber", "gzip;q=nan"}, Header{"AboveOne", "gzip;q=1.5"},
+                    Header{"JustAboveOne", "gzip;q=1.001"},
+                    Header{"LetterInDecimals", "gzip;q=0.a1"}, Header{"TwoPoints", "gzip;q=0.1."},
+                    Header{"ZeroWithPoint", "gzip;q=0."},
+                    Header{"GzipRefusedThoughOldName", "x-gzip, gzip;q=0"},
+                    Header{"QualityInQuotes", "gzip;q=\"1\""}),
     name_of);
 
 std::string text_of(std::size_t bytes) {

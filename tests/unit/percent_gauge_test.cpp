@@ -226,5 +226,18 @@ INSTANTIATE_TEST_SUITE_P(Fleet, PercentGaugeLeaving,
                                          Leaving{"AllForOthers", 100, 200}),
                          [](const auto& param) { return param.param.name; });
 
+/// Two connections may come from one address and port, for a while.
+TEST(PercentGauge, ShowsEqualLabelsOnce) {
+  PercentGauge gauge;
+  const auto both = fleet_of({}, {{"127.0.0.1:5000", 1}, {"127.0.0.1:5000", 2}});
+  const auto one = fleet_of({}, {{"127.0.0.1:5000", 2}});
+  EXPECT_EQ(render(gauge, both),
+            page_of("my_cpu_percents{endpoint=\"127.0.0.1:5000\",method=\"reported\"} 1\n"));
+  for (int page = 0; page < 2; ++page) {
+    EXPECT_EQ(render(gauge, one),
+              page_of("my_cpu_percents{endpoint=\"127.0.0.1:5000\",method=\"reported\"} 2\n"));
+  }
+}
+
 }  // namespace
 }  // namespace cpu_monitor::exporter

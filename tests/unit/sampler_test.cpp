@@ -701,13 +701,13 @@ TEST_F(SamplerHostTest, WhatIsNotThereIsLookedForAgainLater) {
   EXPECT_TRUE(sample().host.load);
 }
 
-TEST_F(SamplerHostTest, WhatWasThereIsLookedForAtTheNextPush) {
+TEST_F(SamplerHostTest, WhatWasThereIsLookedForAtEveryPush) {
   put("loadavg", "0.50 1.25 2.00 1/234 5678\n");
   restart();
   tick(now_);
   EXPECT_TRUE(sample().host.load);
   fs::remove(root_ / "loadavg");
-  EXPECT_EQ(sample().host.load, std::nullopt);
+  for (int push = 0; push < 3; ++push) EXPECT_EQ(sample().host.load, std::nullopt);
   put("loadavg", "0.50 1.25 2.00 1/234 5678\n");
   EXPECT_TRUE(sample().host.load);
 }

@@ -1,5 +1,6 @@
 #include "exporter/single_flight.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -71,68 +72,40 @@ TEST(SingleFlight, RunsOtherKeysMeanwhile) {
   slow.join();
 }
 
-/// Whoever asks while a run is under way must not get that run's value: it began before.
+/// Whoever asks while a run is under way must not get that run's value: it began before.  Many
+/// times, since the second caller may come too late to meet the first run.
 TEST(SingleFlight, DoesNotGiveARunThatBeganBefore) {
-  Flights flights;
-  Gate began;
-  Gate may_end;
-  std::atomic<int> truth = 1;
-  std::thread first([&] {
-    EXPECT_EQ(*flights.get(1,
-                           [&] {
-                             const int seen = truth;
-                             began.open();
-                             may_end.pass();
-                             return std::to_string(seen);
-                           }),
-              "1");
-  });
-  began.pass();
-  truth = 2;
-  std::thread second(
-      [&] { EXPECT_EQ(*flights.get(1, [&] { return std::to_string(truth.load()); }), "2"); });
-  may_end.open();
-  first.join();
-  second.join();
-}
-
-TEST(SingleFlight, ManyAtATimeShareFewRunsOneByOne) {
-  constexpr int kCallers = 16;
-  Flights flights;
-  Gate began;
-  Gate may_end;
-  std::atomic<int> runs = 0;
-  std::atomic<int> at_once = 0;
-  std::atomic<int> waiting = 0;
-  const auto make = [&] {
-    EXPECT_EQ(++at_once, 1);
-    const int run = ++runs;
-    began.open();
-    may_end.pass();
-    --at_once;
-    return std::to_string(run);
-  };
-  std::vector<std::thread> callers;
-  callers.emplace_back([&] { EXPECT_EQ(*flights.get(1, make), "1"); });
-  began.pass();
-  for (int i = 0; i < kCallers; ++i) {
-    callers.emplace_back([&] {
-      ++waiting;
-      const auto value = flights.get(1, make);
-      EXPECT_NE(*value, "1");
+  for (int round = 0; round < 200; ++round) {
+    Flights flights;
+    Gate began;
+    Gate may_end;
+    std::atomic<int> truth = 1;
+    std::thread first([&] {
+      EXPECT_EQ(*flights.get(1,
+                             [&] {
+                               const int seen = truth;
+                               began.open();
+                               may_end.pass();
+                               return std::to_string(seen);
+                             }),
+                "1");
     });
+    began.pass();
+    truth = 2;
+    std::thread second(
+        [&] { EXPECT_EQ(*flights.get(1, [&] { return std::to_string(truth.load()); }), "2"); });
+    std::this_thread::yield();
+    may_end.open();
+    first.join();
+    second.join();
   }
-  while (waiting < kCallers) std::this_thread::yield();
-  may_end.open();
-  for (std::thread& caller : callers) caller.join();
-  // A caller may still have been on its way when the others' run began, but never alone for long.
-  EXPECT_GE(runs, 2);
-  EXPECT_LE(runs, 1 + kCallers);
 }
 
-TEST(SingleFlight, AFaultReachesAllWhoShareIt) {
-  constexpr int kCallers = 8;
-  Flights flights;
+constexpr int kCallers = 8;
+
+/// Calls `ask` on kCallers threads while a run of `flights` that they cannot join is under way.
+template <class Ask>
+void ask_together(Flights& flights, Ask ask) {
   Gate began;
   Gate may_end;
   std::thread first([&] {
@@ -143,22 +116,63 @@ TEST(SingleFlight, AFaultReachesAllWhoShareIt) {
     }));
   });
   began.pass();
-  std::atomic<int> faults = 0;
+  std::atomic<int> on_their_way = 0;
   std::vector<std::thread> callers;
   for (int i = 0; i < kCallers; ++i) {
     callers.emplace_back([&] {
+      ++on_their_way;
+      ask();
+    });
+  }
+  while (on_their_way < kCallers) std::this_thread::yield();
+  may_end.open();
+  first.join();
+  for (std::thread& caller : callers) caller.join();
+}
+
+/// A caller may come too late for the run that the others share: not in each of many rounds.
+constexpr int kRounds = 200;
+
+TEST(SingleFlight, RunsOneByOneAndSharesThem) {
+  int most_saved = 0;
+  for (int round = 0; round < kRounds && most_saved < kCallers - 1; ++round) {
+    Flights flights;
+    std::atomic<int> runs = 0;
+    std::atomic<int> at_once = 0;
+    ask_together(flights, [&] {
+      const auto value = flights.get(1, [&] {
+        EXPECT_EQ(++at_once, 1);
+        const int run = ++runs;
+        --at_once;
+        return std::to_string(run);
+      });
+      EXPECT_NE(*value, "");
+    });
+    most_saved = std::max(most_saved, kCallers - runs);
+  }
+  EXPECT_EQ(most_saved, kCallers - 1) << "all of them never shared one run";
+}
+
+TEST(SingleFlight, AFaultReachesAllWhoShareIt) {
+  int most_shared = 0;
+  for (int round = 0; round < kRounds && most_shared < kCallers - 1; ++round) {
+    Flights flights;
+    std::atomic<int> runs = 0;
+    std::atomic<int> faults = 0;
+    ask_together(flights, [&] {
       try {
-        static_cast<void>(
-            flights.get(1, []() -> std::string { throw std::runtime_error("no page"); }));
+        static_cast<void>(flights.get(1, [&]() -> std::string {
+          ++runs;
+          throw std::runtime_error("no page");
+        }));
       } catch (const std::runtime_error&) {
         ++faults;
       }
     });
+    EXPECT_EQ(faults, kCallers);
+    most_shared = std::max(most_shared, faults - runs);
   }
-  may_end.open();
-  first.join();
-  for (std::thread& caller : callers) caller.join();
-  EXPECT_EQ(faults, kCallers);
+  EXPECT_EQ(most_shared, kCallers - 1) << "all of them never shared one fault";
 }
 
 }  // namespace
