@@ -16,11 +16,13 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
 START_DEADLINE_S = 30.0
+END_DEADLINE_S = 30.0
 SCRAPE_DEADLINE_S = 60.0
 # IPv4 and TCP, and the timestamps every segment of Linux carries.
 HEADER_BYTES = 20 + 20 + 12
@@ -33,6 +35,10 @@ class BenchError(Exception):
 
 class Skip(Exception):
     """Something cannot be had here; says what and why."""
+
+
+# What may go wrong with a program that is run, or with a connection to it.
+FAILURES = (BenchError, OSError, subprocess.SubprocessError, http.client.HTTPException)
 
 
 # Processes
@@ -106,6 +112,14 @@ class Process:
         """Asks it to go; result() is still there."""
         self._popen.terminate()
 
+    def end(self):
+        """Asks it to go, and waits until it has."""
+        self.interrupt()
+        try:
+            self._popen.wait(END_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"{self.name} did not end within {END_DEADLINE_S:g} s of SIGTERM") from None
+
     def kill(self):
         """At once: nothing that the bench runs keeps anything worth a good end."""
         if self.is_running():
@@ -137,13 +151,39 @@ class Process:
 
     def _kib(self, file, field):
         text = pathlib.Path(f"/proc/{self.pid}/{file}").read_text()
-        return int(re.search(rf"^{field}:\s*(\d+) kB", text, re.MULTILINE)[1])
+        match = re.search(rf"^{field}:\s*(\d+) kB", text, re.MULTILINE)
+        if not match:
+            raise BenchError(f"{self.name} has no memory, it ended: {self._last_words()}")
+        return int(match[1])
 
     def _last_words(self):
         return (self.log() + "\n".join(self.out))[-600:].strip() or "it said nothing"
 
 
 atexit.register(Process.stop_all)
+
+
+def run_tool(argv, cwd, deadline_s=None):
+    """Runs a program to its end, its words on stderr.  Returns its exit code.
+
+    It and its children are a group of their own, which ends when this is left before the program is.
+    """
+    with subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sys.stderr,
+                          start_new_session=True) as tool:
+        try:
+            return tool.wait(deadline_s)
+        except BaseException:
+            end_group(tool)
+            raise
+
+
+def end_group(leader):
+    """Asks first: a package manager that is killed leaves a mess."""
+    with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        os.killpg(leader.pid, signal.SIGTERM)
+        leader.wait(END_DEADLINE_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
 
 
 def wait_until(condition, what, deadline_s=START_DEADLINE_S):
@@ -241,6 +281,12 @@ class EverySecond(threading.Thread):
         self.join(SCRAPE_DEADLINE_S)
 
 
+def samples_taken(exporter):
+    """How many samples our exporter has taken from agents."""
+    page = scrape(exporter.web_port, "/metrics?collect[]=exporter").text().decode()
+    return value_of(page, "cpu_monitor_exporter_samples_received_total")
+
+
 # TCP
 
 
@@ -288,6 +334,11 @@ def exponent(points):
     if len(logs) < 2:
         return None
     return statistics.linear_regression(*zip(*logs)).slope
+
+
+def last_exponent(points):
+    """The slope between the last two points only; None when one of them is not usable."""
+    return exponent(dict(list(points.items())[-2:]))
 
 
 def idle_then(process, idle_s, action):

@@ -4,11 +4,12 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 
-from measure import BenchError, Process, Skip, free_port
+from measure import BenchError, Process, Skip, free_port, run_tool
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD_DIR = ROOT / "build/bench"
+FETCH_DEADLINE_S = 300
 PEER_SCRIPTS = ROOT / "bench/peers"
 PEERS = ROOT / "build/peers"
 PYTHON = "/usr/bin/python3"  # Debian's, whatever else is on the PATH: it runs Debian's packages
@@ -27,19 +28,28 @@ PACKAGES = {
 
 CLIENT_LIBRARY = ["python3-prometheus-client", "python3-decorator"]
 
-MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-
 
 class Programs:
-    """Knows where the programs are.  Skips what cannot be had, the bench's own are an error."""
+    """Knows where the programs are.  Skips what cannot be had; without ours there is an error."""
 
-    def __init__(self, build_dir, may_fetch, push_interval):
-        self._build_dir = pathlib.Path(build_dir)
+    def __init__(self, build_dir, may_fetch, with_peers, push_interval):
+        self._build_dir = pathlib.Path(build_dir).resolve()
         self._may_fetch = may_fetch
+        self._with_peers = with_peers
+        self.revision = "unknown"
         self._push_interval = push_interval  # of a fleet that is not flat out
         self._fetched = {}
 
     # Ours
+
+    def read_revision(self):
+        """Of what the exporter was built from, as it says itself."""
+        said = subprocess.run([self._ours("exporter/cpu-monitor-exporter"), "--version"],
+                              capture_output=True, text=True, check=True, timeout=30).stdout
+        match = re.search(r"\(revision: ([^)]*)\)", said)
+        if not match:
+            raise BenchError(f"the exporter does not say its revision, but {said!r}")
+        self.revision = match[1]
 
     def exporter(self, *flags, ingest_port=0, web_port=0):
         return Exporter(self._ours("exporter/cpu-monitor-exporter"), flags, ingest_port, web_port)
@@ -49,6 +59,13 @@ class Programs:
             self._ours("agent/cpu-monitor-agent"), "--exporter", f"127.0.0.1:{ingest_port}",
             "--no-print", *flags,
         ])
+
+    def static_agent(self, ingest_port, *flags):
+        """The agent of the build directory's sibling, which was configured for it."""
+        path = static_dir(self._build_dir) / "agent/cpu-monitor-agent"
+        if not path.is_file():
+            raise Skip(f"there is no build with CPU_MONITOR_STATIC in {path.parents[1]}")
+        return Process([path, "--exporter", f"127.0.0.1:{ingest_port}", "--no-print", *flags])
 
     # The bench's own
 
@@ -63,8 +80,8 @@ class Programs:
             "--duration", milliseconds(duration_s), "--ramp", milliseconds(ramp_s), *flags,
         ])
 
-    def ack_server(self):
-        process = Process([self._limit("bench-ack-server"), "--listen", "127.0.0.1:0"])
+    def ack_server(self, *flags):
+        process = Process([self._limit("bench-ack-server"), "--listen", "127.0.0.1:0", *flags])
         return process, listening_port(process)
 
     def bare_loop(self, ingest_port, duration_s):
@@ -183,19 +200,28 @@ class Programs:
         for package in packages:
             self._fetch(package)
         return Process([PYTHON, "-B", PEER_SCRIPTS / name, *arguments], env={
-            "PYTHONPATH": str(PEERS / PYTHON_PACKAGES),
+            "PYTHONPATH": f"{PEERS / PYTHON_PACKAGES}:{PEER_SCRIPTS.parent}",
             # Else python3-prometheus-client shows twice as many series as the others.
             "PROMETHEUS_DISABLE_CREATED_SERIES": "True",
         })
 
     def _fetch(self, package):
+        if not self._with_peers:
+            raise Skip("--build-dir without --peers")
         if package not in self._fetched:
-            self._fetched[package] = self._is_there(package) or self._may_fetch and subprocess.run(
-                [ROOT / "scripts/fetch", package, *PACKAGES[package]],
-                stdout=sys.stderr, check=False, timeout=300,
-            ).returncode == 0
+            self._fetched[package] = self._is_there(package) or self._download(package)
         if not self._fetched[package]:
             raise Skip(f"the Debian package {package} cannot be had")
+
+    def _download(self, package):
+        """Whether it is there now."""
+        if not self._may_fetch:
+            return False
+        fetch = [ROOT / "scripts/fetch", package, *PACKAGES[package]]
+        try:
+            return run_tool(fetch, ROOT, FETCH_DEADLINE_S) == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     @staticmethod
     def _is_there(package):
@@ -229,25 +255,30 @@ def milliseconds(seconds):
     return f"{round(seconds * 1000)}ms"
 
 
-def build():
-    """Builds ours and the bench's own with preset bench."""
-    for argv in (["scripts/deps", "test"], ["cmake", "--preset", "bench"],
-                 ["cmake", "--build", "--preset", "bench"]):
-        if subprocess.run(argv, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
+def static_dir(build_dir):
+    """Where the agent without shared libraries is built."""
+    return build_dir.with_name(build_dir.name + "-static")
+
+
+def build(with_static):
+    """Builds ours and the bench's own with preset bench, and the static agent."""
+    steps = [["scripts/deps", "test"], ["cmake", "--preset", "bench"],
+             ["cmake", "--build", "--preset", "bench"]]
+    if with_static:
+        folder = str(static_dir(BUILD_DIR))
+        steps += [["cmake", "--preset", "bench", "-B", folder, "-DCPU_MONITOR_STATIC=ON"],
+                  ["cmake", "--build", folder, "--target", "cpu-monitor-agent"]]
+    for argv in steps:
+        if run_tool(argv, ROOT) != 0:
             raise BenchError(f"{' '.join(argv)} failed")
 
 
 def machine():
-    """One line: what the figures were measured on."""
-    def said(*argv):
-        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
+    """What the figures were measured on."""
     cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, re.MULTILINE)
     return {
         "cores": len(os.sched_getaffinity(0)),
         "cpu": model[1] if model else os.uname().machine,
         "kernel": os.uname().release,
-        "revision": said("git", "describe", "--always", "--dirty", "--abbrev=12") or "unknown",
     }

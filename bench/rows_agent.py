@@ -6,17 +6,28 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 
-from measure import BenchError, EverySecond, median, scrape, wait_until
+from measure import BenchError, EverySecond, Skip, median, samples_taken, scrape, wait_until
 from table import Row
 
 ROWS = {
     "agent_cpu": "CPU of the agent at 10 readings and 1 push a second",
-    "agent_rss": "its resident memory",
+    "agent_cpu_static": "the same of an agent without shared libraries",
+    "agent_rss": "resident memory of the agent",
     "agent_pss": "its proportional share of memory",
+    "agent_pss_static": "the same of an agent without shared libraries",
 }
+CPU_ROWS = ("agent_cpu", "agent_cpu_static")
+MEMORY_ROWS = ("agent_rss", "agent_pss", "agent_pss_static")
+STATIC_ROWS = ("agent_cpu_static", "agent_pss_static")
 OURS = "ours"
+STATIC = "ours, static"
+BARE_LOOP = "bare loop"
+WINDOWS_ALONE = 5
 WINDOWS = 3
+# Until something has arrived from all; collectd fills a datagram first.
+FIRST_WORK_DEADLINE_S = 90.0
 # The groups an agent sends by default have their counterparts in these.
 COLLECTORS = ("cpu", "loadavg", "stat", "pressure", "uname")
 SAME_COLLECTORS = (
@@ -31,135 +42,215 @@ class Watched:
 
     name: str
     processes: list
-    is_limit: bool = False
+    work: Callable  # how much has arrived of what they are there for
+    is_slow: bool = False  # longer than a quick run until anything arrives
+
+    def wait_for_work(self, bench):
+        if self.is_slow and bench.quick:
+            return
+        wait_until(self.work, f"{self.name} does its work", FIRST_WORK_DEADLINE_S)
+
+    def wait_for_more_work(self):
+        done = self.work()
+        wait_until(lambda: self.work() > done, f"{self.name} goes on with its work")
 
     def cpu_s(self):
         return sum(process.cpu_s() for process in self.processes)
 
-    def memory(self):
-        return {"agent_rss": sum(one.resident_kib() for one in self.processes) / 1024,
-                "agent_pss": sum(one.proportional_kib() for one in self.processes) / 1024}
+    def resident_mib(self):
+        return sum(process.resident_kib() for process in self.processes) / 1024
 
-
-class Figures:
-    """What was found: {name: {row: [values]}}."""
-
-    def __init__(self):
-        self._values = {}
-        self._limits = set()
-
-    def add(self, watched, row, value):
-        self._values.setdefault(watched.name, {}).setdefault(row, []).append(value)
-        if watched.is_limit:
-            self._limits.add(watched.name)
-
-    def rows(self, row, **common):
-        found = {name: median(values[row]) for name, values in self._values.items() if row in values}
-        common |= {"row": row, "ours": found.pop(OURS)}
-        return [
-            Row(**common, other=other, **({"limit": name} if name in self._limits else {"peer": name}))
-            for name, other in found.items()
-        ] or [Row(**common)]
+    def proportional_mib(self):
+        return sum(process.proportional_kib() for process in self.processes) / 1024
 
 
 def run(bench):
-    figures = Figures()
-    if bench.wants("agent_cpu"):
-        bench.say("agent: agent_cpu")
-        measure_cpu(bench, figures)
-        for row in figures.rows("agent_cpu", what="CPU a second", unit="ms"):
-            bench.add(row)
-    if bench.wants("agent_rss", "agent_pss"):
-        bench.say("agent: agent_rss, agent_pss")
-        measure_memory(bench, figures)
-        for row in (figures.rows("agent_rss", what="resident", unit="MiB")
-                    + figures.rows("agent_pss", what="proportional share", unit="MiB")):
-            bench.add(row)
+    if bench.wants(*CPU_ROWS):
+        with bench.attempting(*CPU_ROWS):
+            measure_cpu(bench)
+    if bench.wants(*MEMORY_ROWS):
+        with bench.attempting(*MEMORY_ROWS):
+            measure_memory(bench)
 
 
-def measure_cpu(bench, figures):
+# CPU
+
+
+def measure_cpu(bench):
     """Ours and the bare loop all the time, one peer after another beside them."""
     with contextlib.ExitStack() as stack:
-        exporter = stack.enter_context(bench.programs.exporter())
-        always = [*start_ours(bench, stack, exporter.ingest_port),
-                  *start_bare_loop(bench, stack, exporter.ingest_port)]
-        for start in PEERS:
-            with contextlib.ExitStack() as phase:
-                watched = always + start(bench, phase, exporter.ingest_port)
-                time.sleep(bench.seconds(3.0, 0.1))
-                for _ in range(bench.rounds(WINDOWS)):
-                    take_window(figures, watched, bench.seconds(6.0, 0.2))
+        always = [start_ours(bench, stack, exporter_as_taker)]
+        if bench.wants("agent_cpu_static"):
+            with bench.attempting("agent_cpu_static"):
+                always.append(start_static(bench, stack, exporter_as_taker))
+        with bench.limit("of the agent"):
+            always.append(start_bare_loop(bench, stack, exporter_as_taker))
+        cpu_ms = take_windows(bench, always, WINDOWS_ALONE)
+        add_cpu_rows(bench, cpu_ms, cpu_ms.get(BARE_LOOP),
+                     limit=BARE_LOOP if BARE_LOOP in cpu_ms else None)
+        for name, start in PEERS.items():
+            with bench.peer(name), contextlib.ExitStack() as phase:
+                peer = start(bench, phase, exporter_as_taker)
+                cpu_ms = take_windows(bench, [*always, peer], WINDOWS)
+                add_cpu_rows(bench, cpu_ms, cpu_ms[peer.name], peer=name)
+            # A fault of ours is none of the peer's.
+            for watched in always:
+                watched.wait_for_more_work()
 
 
-def take_window(figures, all_watched, length_s):
+def add_cpu_rows(bench, cpu_ms, other, **beside):
+    """Ours and the other are of the same windows."""
+    for row, name in zip(CPU_ROWS, (OURS, STATIC)):
+        if name in cpu_ms:
+            bench.add(Row(row, "CPU a second", "ms", cpu_ms[name], **beside, other=other))
+
+
+def take_windows(bench, all_watched, count):
+    """{name: median of the CPU milliseconds a second}.  Who does nothing meanwhile is an error."""
+    for watched in all_watched:
+        watched.wait_for_work(bench)
+    time.sleep(bench.seconds(3.0, 0.1))
+    done = [watched.work() for watched in all_watched]
+    windows = [take_window(all_watched, bench.seconds(6.0, 0.2))
+               for _ in range(bench.rounds(count))]
+    for watched, before in zip(all_watched, done):
+        # A quick window is shorter than a push.
+        if watched.work() <= before and not bench.quick:
+            raise BenchError(f"{watched.name} did nothing while it was measured")
+    return {watched.name: median([window[watched.name] for window in windows])
+            for watched in all_watched}
+
+
+def take_window(all_watched, length_s):
     start = time.monotonic()
     before = [watched.cpu_s() for watched in all_watched]
     time.sleep(length_s)
+    cpu_ms = {}
     for watched, cpu_s in zip(all_watched, before):
         seconds = time.monotonic() - start
-        figures.add(watched, "agent_cpu", 1000 * (watched.cpu_s() - cpu_s) / seconds)
+        cpu_ms[watched.name] = 1000 * (watched.cpu_s() - cpu_s) / seconds
+    return cpu_ms
 
 
-def measure_memory(bench, figures):
+# Memory
+
+
+def measure_memory(bench):
     """One after another, so that none shares its pages with another: a machine runs one of them."""
-    for start in (start_ours, start_bare_loop, *PEERS):
-        with contextlib.ExitStack() as stack:
-            for watched in start(bench, stack, start_taker(bench, stack, start)):
-                time.sleep(bench.seconds(6.0, 0.2))
-                for row, value in watched.memory().items():
-                    figures.add(watched, row, value)
+    ours, static = memory_of(bench, start_ours), None
+    if bench.wants("agent_pss_static"):
+        with bench.attempting("agent_pss_static"):
+            static = memory_of(bench, start_static)
+    limit = None
+    with bench.limit("of the agent"):
+        limit = memory_of(bench, start_bare_loop)
+    add_memory_rows(bench, ours, static, limit, limit=BARE_LOOP if limit else None)
+    for name, start in PEERS.items():
+        with bench.peer(name):
+            add_memory_rows(bench, ours, static, memory_of(bench, start), peer=name)
 
 
-def start_taker(bench, stack, start):
-    """The port of somebody to push to, who shares no library with the one that is measured."""
-    if start is not start_psutil:
-        with bench.skipping("a Python server for agents to push to"):
-            server, port = bench.programs.thread_server()
-            stack.enter_context(server)
-            return port
-        bench.note("agent_pss: the exporter runs beside the agent, and they share libraries")
-    return stack.enter_context(bench.programs.exporter()).ingest_port
+def add_memory_rows(bench, ours, static, other, **beside):
+    for row, what, own, figure in (("agent_rss", "resident", ours, "resident"),
+                                   ("agent_pss", "proportional share", ours, "proportional"),
+                                   ("agent_pss_static", "proportional share", static, "proportional")):
+        if own:
+            bench.add(Row(row, what, "MiB", own[figure], **beside,
+                          other=other[figure] if other else None))
 
 
-def start_ours(bench, stack, port):
-    return [Watched(OURS, [
-        stack.enter_context(bench.programs.agent(port, "--endpoint", "bench-agent"))])]
+def memory_of(bench, start):
+    """In MiB, after it has done its work for six seconds."""
+    with contextlib.ExitStack() as stack:
+        watched = start(bench, stack, python_as_taker)
+        watched.wait_for_work(bench)
+        time.sleep(bench.seconds(6.0, 0.2))
+        return {"resident": watched.resident_mib(), "proportional": watched.proportional_mib()}
 
 
-def start_bare_loop(bench, stack, port):
-    with bench.skipping("the limit of the agent"):
-        return [Watched("bare loop", [stack.enter_context(bench.programs.bare_loop(port, 600))],
-                        is_limit=True)]
-    return []
+# Who agents push to
+
+
+@dataclasses.dataclass
+class Taker:
+    port: int
+    count: Callable  # of the samples it has taken
+
+
+def exporter_as_taker(bench, stack):
+    """An exporter of its own, so that what it counts is of one agent."""
+    exporter = stack.enter_context(bench.programs.exporter())
+    return Taker(exporter.ingest_port, lambda: samples_taken(exporter))
+
+
+def python_as_taker(bench, stack):
+    """One that shares no library with ours.  It says only which was the first sample."""
+    try:
+        server, port = bench.programs.thread_server()
+    except Skip as skip:
+        bench.note(f"agent_pss: the exporter runs beside the agent, and they share libraries: {skip}")
+        return exporter_as_taker(bench, stack)
+    stack.enter_context(server)
+    return Taker(port, lambda: sum(line.startswith("sampled ") for line in server.out))
+
+
+# Ours and the limit: each pushes to a taker of its own, and has done what that one has taken.
+
+
+def start_ours(bench, stack, start_taker):
+    taker = start_taker(bench, stack)
+    agent = bench.programs.agent(taker.port, "--endpoint", "bench-agent")
+    return Watched(OURS, [stack.enter_context(agent)], taker.count)
+
+
+def start_static(bench, stack, start_taker):
+    taker = start_taker(bench, stack)
+    agent = bench.programs.static_agent(taker.port, "--endpoint", "bench-agent-static")
+    return Watched(STATIC, [stack.enter_context(agent)], taker.count)
+
+
+def start_bare_loop(bench, stack, start_taker):
+    taker = start_taker(bench, stack)
+    loop = bench.programs.bare_loop(taker.port, 3600)
+    return Watched(BARE_LOOP, [stack.enter_context(loop)], taker.count)
 
 
 # Peers
 
 
+NODE_EXPORTER_SAME = "node_exporter, the same collectors"
+NODE_EXPORTER_DEFAULT = "node_exporter, all defaults"
+AGENT_MODE = "agent-mode Prometheus + node_exporter"
+COLLECTD = "collectd, cpu + network, {:g} s"
+PSUTIL = "Python with psutil"
+
+
 def start_node_exporter(bench, stack, _):
-    return node_exporter(bench, stack, "node_exporter, the same collectors", SAME_COLLECTORS)
+    return node_exporter(bench, stack, NODE_EXPORTER_SAME, SAME_COLLECTORS)
 
 
 def start_default_node_exporter(bench, stack, _):
-    return node_exporter(bench, stack, "node_exporter, all defaults", ())
+    return node_exporter(bench, stack, NODE_EXPORTER_DEFAULT, ())
 
 
 def node_exporter(bench, stack, name, flags):
     """Scraped once a second; who scrapes is not counted."""
-    with bench.skipping(name):
-        process, port = bench.programs.node_exporter(*flags)
-        stack.enter_context(process)
-        stack.enter_context(EverySecond(lambda: scrape(port)))
-        return [Watched(name, [process])]
-    return []
+    process, port = bench.programs.node_exporter(*flags)
+    stack.enter_context(process)
+    scrapes = stack.enter_context(EverySecond(lambda: scrape(port)))
+
+    def scraped():
+        if scrapes.failures:
+            raise scrapes.failures[0]
+        return len(scrapes.results)
+
+    return Watched(name, [process], scraped)
 
 
 def start_agent_mode(bench, stack, _):
     """Prometheus in agent mode, node_exporter beside it, and a sink for what it writes."""
-    with bench.skipping("agent-mode Prometheus + node_exporter"):
-        processes, _ = agent_mode(bench, stack, 1, SAME_COLLECTORS)
-        return [Watched("agent-mode Prometheus + node_exporter", processes)]
-    return []
+    processes, sink_port = agent_mode(bench, stack, 1, SAME_COLLECTORS)
+    return Watched(AGENT_MODE, processes, lambda: written_to(sink_port))
 
 
 def agent_mode(bench, stack, interval_s, node_exporter_flags):
@@ -181,6 +272,11 @@ def agent_mode(bench, stack, interval_s, node_exporter_flags):
     return [prometheus, node_exporter], sink_port
 
 
+def written_to(sink_port):
+    """The bytes that a sink has got."""
+    return int(scrape(sink_port, "/").body)
+
+
 def start_collectd_100ms(bench, stack, _):
     return collectd(bench, stack, 0.1)
 
@@ -190,18 +286,16 @@ def start_collectd_1s(bench, stack, _):
 
 
 def collectd(bench, stack, interval_s):
-    name = f"collectd, cpu + network, {interval_s:g} s"
-    with bench.skipping(name):
-        sink = stack.enter_context(UdpSink())
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        process = stack.enter_context(bench.programs.collectd(folder, interval_s, sink.port))
-        if not bench.quick:
-            # The first datagram is sent when it is full.
-            wait_until(lambda: sink.received or not process.is_running(), f"{name} sends", 90)
+    sink = stack.enter_context(UdpSink())
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    process = stack.enter_context(bench.programs.collectd(folder, interval_s, sink.port))
+
+    def received():
         if not process.is_running():
             raise BenchError(f"collectd ended: {process.log()[-300:]}")
-        return [Watched(name, [process])]
-    return []
+        return sink.received
+
+    return Watched(COLLECTD.format(interval_s), [process], received, is_slow=True)
 
 
 class UdpSink:
@@ -232,12 +326,18 @@ class UdpSink:
                 self.received += 1
 
 
-def start_psutil(bench, stack, port):
-    with bench.skipping("psutil agent"):
-        process = stack.enter_context(bench.programs.psutil_agent(port))
-        return [Watched("Python with psutil", [process])]
-    return []
+def start_psutil(bench, stack, _):
+    # Never beside another Python: they would share its libraries.
+    taker = exporter_as_taker(bench, stack)
+    process = stack.enter_context(bench.programs.psutil_agent(taker.port))
+    return Watched(PSUTIL, [process], taker.count)
 
 
-PEERS = (start_node_exporter, start_default_node_exporter, start_agent_mode, start_collectd_100ms,
-         start_collectd_1s, start_psutil)
+PEERS = {
+    NODE_EXPORTER_SAME: start_node_exporter,
+    NODE_EXPORTER_DEFAULT: start_default_node_exporter,
+    AGENT_MODE: start_agent_mode,
+    COLLECTD.format(0.1): start_collectd_100ms,
+    COLLECTD.format(1): start_collectd_1s,
+    PSUTIL: start_psutil,
+}

@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from measure import exponent, idle_then, median, scrape
+from measure import exponent, idle_then, last_exponent, median, scrape
 from table import Row
 
 ROWS = {
@@ -20,15 +20,15 @@ FIGURES = {
     "scrape_cpu": ("CPU a scrape", "ms"),
     "scrape_bytes": ("bytes a scrape, gzip where it is had", "bytes"),
     "sample_cpu": ("CPU of the samples of one second", "us"),
-    "rss": ("resident memory beyond the empty exporter's", "KiB"),
+    "rss": ("resident memory after the scrapes", "KiB"),
 }
 
 
 def run(bench):
     for name, sweep in SWEEPS.items():
         if bench.wants(name):
-            bench.say(f"growth: {name}")
-            run_sweep(bench, name, sweep)
+            with bench.attempting(name):
+                run_sweep(bench, name, sweep)
 
 
 def run_sweep(bench, name, sweep):
@@ -40,8 +40,11 @@ def run_sweep(bench, name, sweep):
         points[(agents, cores)[place]] = measure(bench, agents, cores)
     for figure, (what, unit) in FIGURES.items():
         found = {x: point[figure] - empty[figure] for x, point in points.items()}
+        # Of these nothing was left; a logarithm has no use for them.
+        dropped = [x for x, value in found.items() if value <= 0]
         bench.add(Row(name, f"exponent of {what}", "1", exponent(found), limit="linear", other=1.0,
-                      extra={"unit_of_points": unit, "points": found, "subtracted": empty[figure]}))
+                      extra={"last_exponent": last_exponent(found), "unit_of_points": unit,
+                             "points": found, "subtracted": empty[figure], "dropped": dropped}))
 
 
 def measure(bench, agents, cores):
@@ -56,13 +59,13 @@ def measure(bench, agents, cores):
             fleet.wait_for(r"\bready\b", 120)
         else:
             time.sleep(bench.seconds(1.0))
-        rss_kib = exporter.resident_kib()
         rates, scrapes = [], []
         for _ in range(rounds):
             start, before = time.monotonic(), exporter.cpu_s()
             time.sleep(length_s)
             rates.append((exporter.cpu_s() - before) / (time.monotonic() - start))
             scrapes.append(scrape_cost(exporter, bench.seconds(1.0, 0.1)))
+        rss_kib = exporter.resident_kib()
     return {
         "scrape_cpu": 1000 * median([cpu_s for cpu_s, _ in scrapes]),
         "scrape_bytes": median([size for _, size in scrapes]),

@@ -1,11 +1,13 @@
 """What a sample of 8 cores costs the one who takes it, beside a bare server and peers."""
 
 import contextlib
+import dataclasses
 import select
 import socket
 import time
 
 import rows_scrape
+from bench import Bench
 from measure import BenchError, median
 from table import Row
 
@@ -13,6 +15,7 @@ CORES = 8
 SIZES = (1, 100, 1000, 10000)
 PACED_SIZES = (1000, 10000)
 PEER_SIZE = 1000
+PEER_ROUNDS = 2
 # Where the fleet ends by itself; the CPU is measured from its start to a little before.
 MARGIN_S = 0.2
 
@@ -24,9 +27,10 @@ ROWS = {
         + (", samples of the default groups" if suffix else ", samples of about 700 bytes")
     for suffix in SAMPLES for size, pace in LOADS
 }
-# The most that an agent may be allowed; one alone on its connection meets it.
-MAX_SAMPLE_RATE = 10000
-EXPORTER_FLAGS = ("--ingest.max-sample-rate", str(MAX_SAMPLE_RATE), "--ingest.max-agents", "20000")
+# The highest there is: it must not hold anybody here.
+EXPORTER_FLAGS = ("--ingest.max-sample-rate", "10000", "--ingest.max-agents", "20000")
+# How far apart our exporter handles what comes; a limit that does as well is beside it where it matters.
+BATCH = "10ms"
 
 
 def run(bench):
@@ -34,81 +38,119 @@ def run(bench):
         for size, pace in LOADS:
             name = f"ingest_{size}_{pace}{suffix}"
             if bench.wants(name):
-                bench.say(f"ingest: {name}")
-                run_row(bench, name, size, pace, sample)
+                with bench.attempting(name):
+                    run_row(bench, name, Load(bench, bench.agents(size), pace, sample), size)
 
 
-def run_row(bench, name, size, pace, sample):
-    agents = bench.agents(size)
-    ours, limit = [], []
+@dataclasses.dataclass
+class Load:
+    """Agents that push, as fast as they are acknowledged ("max") or once a second ("paced")."""
+
+    bench: Bench
+    agents: int
+    pace: str
+    sample: str
+
+    def measure(self, server, port):
+        """One fleet against one server that acknowledges."""
+        bench = self.bench
+        duration_s = bench.seconds(4.0 if self.pace == "max" else 6.0, 0.5)
+        with bench.programs.fleet(port, self.agents, duration_s, "--sample", self.sample,
+                                  cores=CORES, is_flat_out=self.pace == "max") as fleet:
+            fleet.wait_for(r"\bready\b", 60)
+            start, before = time.monotonic(), server.cpu_s()
+            time.sleep(duration_s - MARGIN_S)
+            cpu_share = (server.cpu_s() - before) / (time.monotonic() - start)
+            result = fleet.result(duration_s + 30)
+        if not result["samples_acked"]:
+            raise BenchError(f"{server.name} acknowledged nothing")
+        per_s = result["samples_acked"] / result["seconds"]
+        return {"us": 1e6 * cpu_share / per_s, "per_s": per_s, "ack_p99_ms": result["ack_ms"]["p99"],
+                "sample_bytes": result["sample_bytes"]}
+
+
+def run_row(bench, name, load, size):
     with contextlib.ExitStack() as stack:
         exporter = stack.enter_context(bench.programs.exporter(*EXPORTER_FLAGS))
-        server, port = None, None
-        with bench.skipping("the limit of ingest"):
-            server, port = bench.programs.ack_server()
+
+        def ours():
+            return load.measure(exporter, exporter.ingest_port)
+
+        limits = start_limits(bench, stack, load)
+        found, *beside = in_turns(bench.rounds(2 if size == 10000 else 3), ours, *limits.values())
+        if not limits:
+            bench.add(row_of(name, found))
+        for limit, other in zip(limits, beside):
+            bench.add(row_of(name, found, other, limit=limit))
+        if size == PEER_SIZE and load.sample == "ticks":
+            for peer, start in PEERS.items():
+                with bench.peer(peer), contextlib.ExitStack() as peer_stack:
+                    theirs = start(bench, peer_stack, load)
+                    found, other = in_turns(bench.rounds(PEER_ROUNDS), ours, theirs)
+                    bench.add(row_of(name, found, other, peer=peer))
+        if not exporter.is_running():
+            raise BenchError("the exporter ended")
+
+
+def in_turns(rounds, *measures):
+    """Measures one after another, again and again: for each of them the medians of its rounds."""
+    taken = [[measure() for measure in measures] for _ in range(rounds)]
+    return [{key: median([one[key] for one in of_one]) for key in of_one[0]}
+            for of_one in zip(*taken)]
+
+
+def row_of(name, ours, other=None, **beside):
+    """The row of ours beside a limit or a peer: limit=NAME or peer=NAME."""
+    extra = {key: value for key, value in ours.items() if key != "us"}
+    if other:
+        extra |= {f"other_{key}": other[key] for key in ("per_s", "ack_p99_ms") if key in other}
+    return Row(name, "CPU a sample", "us", ours["us"], **beside,
+               other=other["us"] if other else None, extra=extra)
+
+
+def start_limits(bench, stack, load):
+    """{name: what measures one round of it}."""
+    flags = {"bare epoll server": []}
+    if load.pace == "paced":
+        flags["bare epoll server, in batches"] = ["--batch", BATCH]
+    limits = {}
+    for name, of_it in flags.items():
+        with bench.limit(name):
+            server, port = bench.programs.ack_server(*of_it)
             stack.enter_context(server)
-        for _ in range(bench.rounds(2 if size == 10000 else 3)):
-            ours.append(measure(bench, exporter, exporter.ingest_port, agents, pace, sample))
-            if server:
-                limit.append(measure(bench, server, port, agents, pace, sample))
-    if median([one["per_s"] for one in ours]) > 0.95 * MAX_SAMPLE_RATE * agents:
-        bench.note(f"{name}: held by the exporter's rate limit, so it is not flat out")
-    common = {"row": name, "what": "CPU a sample", "unit": "us",
-              "ours": median([one["us"] for one in ours])}
-    extra = {"per_s": median([one["per_s"] for one in ours]), "sample_bytes": ours[0]["bytes"],
-             "ack_p99_ms": median([one["p99_ms"] for one in ours])}
-    if not limit:
-        bench.add(Row(**common, extra=extra))
-    else:
-        bench.add(Row(**common, limit="bare epoll server", other=median([one["us"] for one in limit]),
-                      extra=extra | {"other_per_s": median([one["per_s"] for one in limit])}))
-    if size == PEER_SIZE and sample == "ticks":
-        add_peers(bench, common, agents, pace, extra)
+            limits[name] = lambda server=server, port=port: load.measure(server, port)
+    return limits
 
 
-def measure(bench, server, port, agents, pace, sample):
-    """One fleet against one server that acknowledges."""
-    duration_s = bench.seconds(4.0 if pace == "max" else 6.0, 0.5)
-    with bench.programs.fleet(port, agents, duration_s, "--sample", sample, cores=CORES,
-                              is_flat_out=pace == "max") as fleet:
-        fleet.wait_for(r"\bready\b", 60)
-        start, before = time.monotonic(), server.cpu_s()
-        time.sleep(duration_s - MARGIN_S)
-        cpu_share = (server.cpu_s() - before) / (time.monotonic() - start)
-        result = fleet.result(duration_s + 30)
-    if not result["samples_acked"]:
-        raise BenchError(f"{server.name} acknowledged nothing")
-    per_s = result["samples_acked"] / result["seconds"]
-    return {"us": 1e6 * cpu_share / per_s, "per_s": per_s, "bytes": result["sample_bytes"],
-            "p99_ms": result["ack_ms"]["p99"]}
+# Peers: each is started, and what measures one round of it is returned.
 
 
-# Peers
+def start_thread_server(bench, stack, load):
+    server, port = bench.programs.thread_server()
+    stack.enter_context(server)
+    return lambda: load.measure(server, port)
 
 
-def add_peers(bench, common, agents, pace, extra):
-    def add(peer, found):
-        bench.add(Row(**common, peer=peer, other=found["us"],
-                      extra=extra | {"other_per_s": found["per_s"]}))
+def start_pushgateway(bench, stack, load):
+    gateway, port = bench.programs.pushgateway()
+    stack.enter_context(gateway)
+    puts = stack.enter_context(PutLoad(port, load.agents))
+    # Groups that are new cost more; their second push is what one costs.
+    puts.run(bench.seconds(1.5), bench.seconds(1.0, 0.2))
+    interval_s = 0 if load.pace == "max" else bench.seconds(1.0, 0.2)
 
-    with bench.skipping("thread-per-connection Python server"):
-        server, port = bench.programs.thread_server()
-        with server:
-            add("Python, a thread per connection",
-                measure(bench, server, port, agents, pace, "ticks"))
-    with bench.skipping("prometheus-pushgateway"):
-        gateway, port = bench.programs.pushgateway()
-        with gateway, PutLoad(port, agents) as load:
-            # Groups that are new cost more; their second push is what one costs.
-            load.run(bench.seconds(1.5), bench.seconds(1.0, 0.2))
-            add("prometheus-pushgateway", measure_put(bench, gateway, load, pace))
+    def measure():
+        before = gateway.cpu_s()
+        pushed, seconds = puts.run(bench.seconds(6.0, 0.5), interval_s)
+        if not pushed:
+            raise BenchError("it answered no push")
+        return {"us": 1e6 * (gateway.cpu_s() - before) / pushed, "per_s": pushed / seconds}
+
+    return measure
 
 
-def measure_put(bench, gateway, load, pace):
-    before = gateway.cpu_s()
-    interval_s = 0 if pace == "max" else bench.seconds(1.0, 0.2)
-    pushed, seconds = load.run(bench.seconds(6.0, 0.5), interval_s)
-    return {"us": 1e6 * (gateway.cpu_s() - before) / max(1, pushed), "per_s": pushed / seconds}
+PEERS = {"Python, a thread per connection": start_thread_server,
+         "prometheus-pushgateway": start_pushgateway}
 
 
 class PutLoad:

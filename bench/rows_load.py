@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from measure import BenchError, EverySecond, median, scrape, value_of, wait_until
+from measure import BenchError, EverySecond, Process, median, scrape, value_of, wait_until
 from programs import free_port
 from table import Row
 
@@ -18,22 +18,27 @@ ROWS = {
     "load_10000": "10,000 agents at one push a second, a gzip scrape each 15 s: what it takes, what is lost",
     "memory_per_agent": "resident memory of the exporter for each connected agent",
     "restart_10000": "the exporter is killed and started under 10,000 agents: until all are sampled again",
+    "restart_10000_orderly": "the same, but it is asked to end (SIGTERM) and says when to come back",
 }
+# How the first exporter comes to its end.
+ENDS = {"restart_10000": Process.kill, "restart_10000_orderly": Process.end}
 
 
 def run(bench):
     if bench.wants("load_10000", "memory_per_agent"):
-        bench.say("load: load_10000, memory_per_agent")
-        run_load(bench)
-    if bench.wants("restart_10000"):
-        bench.say("load: restart_10000")
-        run_restart(bench)
+        with bench.attempting("load_10000", "memory_per_agent"):
+            run_load(bench)
+    for row, end in ENDS.items():
+        if bench.wants(row):
+            with bench.attempting(row):
+                run_restart(bench, row, end)
 
 
 def run_load(bench):
     agents = bench.agents(AGENTS)
-    # memory_per_agent alone is known when all are connected.
-    duration_s = bench.seconds(bench.load_s if bench.wants("load_10000") else 5.0, 1.0)
+    # memory_per_agent alone needs no more than two scrapes.
+    length_s = bench.load_s if bench.wants("load_10000") else SCRAPE_INTERVAL_S + 5.0
+    duration_s = bench.seconds(length_s, 1.0)
     with contextlib.ExitStack() as stack:
         exporter = stack.enter_context(bench.programs.exporter(*FLAGS))
         empty_kib = exporter.resident_kib()
@@ -51,9 +56,12 @@ def run_load(bench):
         result = fleet.result(duration_s + 60)
     if scrapes.failures:
         bench.note(f"load_10000: {len(scrapes.failures)} scrapes failed: {scrapes.failures[0]}")
-    bench.add(Row("memory_per_agent", "resident for each connected agent", "KiB",
-                  (connected_kib - empty_kib) / agents,
-                  extra={"after_scrapes": (loaded_kib - empty_kib) / agents, "agents": agents}))
+    if not scrapes.results:
+        raise BenchError("no scrape was answered")
+    bench.add(Row("memory_per_agent", "resident for each agent, after scrapes", "KiB",
+                  (loaded_kib - empty_kib) / agents,
+                  extra={"before_scrapes": (connected_kib - empty_kib) / agents,
+                         "agents": agents, "scrapes": len(scrapes.results)}))
 
     def add(what, unit, value, **extra):
         bench.add(Row("load_10000", what, unit, value, extra=extra))
@@ -67,13 +75,12 @@ def run_load(bench):
         **{key: value for key, value in result["ack_ms"].items() if key != "p99"})
     add("resident memory", "MiB", loaded_kib / 1024, connected=connected_kib / 1024,
         peak=peak_kib / 1024)
-    if walls:
-        add("wall of a scrape", "s", median(walls), max=max(walls), scrapes=len(walls),
-            bytes=len(scrapes.results[-1].body), gzip=scrapes.results[-1].is_gzip)
+    add("wall of a scrape", "s", median(walls), max=max(walls), scrapes=len(walls),
+        bytes=len(scrapes.results[-1].body), gzip=scrapes.results[-1].is_gzip)
     add("simulator CPU", "cores", result["cpu_seconds"] / result["seconds"])
 
 
-def run_restart(bench):
+def run_restart(bench, row, end):
     agents = bench.agents(AGENTS)
     ports = {"ingest_port": free_port(), "web_port": free_port()}
     with contextlib.ExitStack() as stack:
@@ -82,15 +89,16 @@ def run_restart(bench):
             bench.programs.fleet(ports["ingest_port"], agents, 300, cores=CORES))
         fleet.wait_for(r"\bready\b", 120)
         time.sleep(bench.seconds(5.0))
-        first.kill()
-        killed = time.monotonic()
+        asked = time.monotonic()
+        end(first)
+        ended_s = time.monotonic() - asked
         second = stack.enter_context(bench.programs.exporter(*FLAGS, **ports))
-        all_back_s = back_after(second.web_port, agents, killed)
+        all_back_s = back_after(second.web_port, agents, asked)
         fleet.interrupt()
         result = fleet.result(60)
     again = result["reconnects"]
-    bench.add(Row("restart_10000", "until all are sampled again", "s", all_back_s, extra={
-        "agents": agents, "reconnects": again["count"], "last_s": again["last_s"],
+    bench.add(Row(row, "until all are sampled again", "s", all_back_s, extra={
+        "agents": agents, "ended_s": ended_s, "reconnects": again["count"], "last_s": again["last_s"],
         "bucket_s": again["bucket_s"], "histogram": again["histogram"],
         "samples_lost": result["samples_lost"], "refusals": result["refusals"],
     }))
@@ -102,8 +110,5 @@ def back_after(web_port, agents, since):
         time.sleep(0.1)
         page = scrape(web_port, "/metrics?collect[]=exporter").text().decode()
         return value_of(page, ALIVE) >= agents
-    try:
-        wait_until(are_back, f"{agents} agents are back", RECOVERY_DEADLINE_S)
-    except BenchError:
-        return None
+    wait_until(are_back, f"{agents} agents are back", RECOVERY_DEADLINE_S)
     return time.monotonic() - since

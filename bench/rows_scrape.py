@@ -6,12 +6,13 @@ import http.client
 import tempfile
 import time
 
+import simulated_fleet
 from measure import BenchError, Process, idle_then, median, scrape
-from programs import MODES
 from table import Row
 
 AGENTS = 1000
 CORES = 8
+SERIES_OF_AN_AGENT = CORES * len(simulated_fleet.MODES) + 1
 
 
 @dataclasses.dataclass
@@ -87,8 +88,8 @@ class Server:
 def run(bench):
     for page in PAGES:
         if bench.wants(*map(page.row, CODINGS)):
-            bench.say(f"scrape: {page.row('gzip')}, {page.row('plain')}")
-            run_page(bench, page)
+            with bench.attempting(*map(page.row, CODINGS)):
+                run_page(bench, page)
 
 
 def run_page(bench, page):
@@ -104,22 +105,32 @@ def run_page(bench, page):
         ours = Server("ours", exporter, exporter.web_port, "/metrics" + page.query)
         limits = []
         for _ in range(rounds):
-            for server in [ours, *peers]:
-                for coding in CODINGS:
-                    server.measure(coding, length_s)
-            with bench.skipping("the limit of a scrape"):
-                limits.append(measure_limit(bench, page, agents, ours))
+            for coding in CODINGS:
+                ours.measure(coding, length_s)
+            peers = measure_peers(bench, peers, agents, length_s)
+            with bench.limit("of a scrape"):
+                limits.append(measure_limit(bench, agents, ours))
     for coding in CODINGS:
         add_rows(bench, page, coding, ours, peers, limits)
 
 
-def measure_limit(bench, page, agents, ours):
-    """{coding: (CPU in ms, bytes)}: rendering as many bytes, and compressing these very bytes."""
+def measure_peers(bench, peers, agents, length_s):
+    """One round of each.  Returns those that go on."""
+    alive = []
+    for peer in peers:
+        with bench.peer(peer.name):
+            for coding in CODINGS:
+                peer.measure(coding, length_s)
+                if peer.page[coding].series() < agents * SERIES_OF_AN_AGENT:
+                    raise BenchError(f"only {peer.page[coding].series()} series are on its page")
+            alive.append(peer)
+    return alive
+
+
+def measure_limit(bench, agents, ours):
+    """{coding: (CPU in ms, bytes)}: rendering as many bytes as ours, and compressing ours."""
     rounds = 3 if bench.quick else 20
     counters = bench.programs.render_limit(agents, CORES, rounds)
-    if page.prefix == "":
-        return {"plain": (render_cpu_ms(counters), counters["bytes"]),
-                "gzip": (counters["cpu_ms"], counters["gzip_bytes"])}
     with tempfile.NamedTemporaryFile() as file:
         text = ours.page["plain"].text()
         file.write(text)
@@ -169,19 +180,17 @@ def add_rows(bench, page, coding, ours, peers, limits):
 def start_peers(bench, stack, agents):
     peers = []
 
-    def start(name, program, *arguments):
-        with bench.skipping(name):
+    def start(name, program, *arguments, fill=None):
+        with bench.peer(name):
             process, port = program(*arguments)
             stack.enter_context(process)
+            if fill:
+                fill(port, agents)
             peers.append(Server(name, process, port, "/metrics"))
-            return port
-        return None
 
     start("prometheus-cpp Exposer", bench.programs.exposer, agents, CORES)
     start("python3-prometheus-client", bench.programs.python_client_server, agents, CORES)
-    port = start("prometheus-pushgateway", bench.programs.pushgateway)
-    if port:
-        fill_pushgateway(port, agents)
+    start("prometheus-pushgateway", bench.programs.pushgateway, fill=fill_pushgateway)
     return peers
 
 
@@ -198,15 +207,17 @@ def fill_pushgateway(port, agents):
 
 
 def push_path(agent):
-    return f"/metrics/job/bench/endpoint/sim-{agent}"
+    return f"/metrics/job/bench/endpoint/{simulated_fleet.endpoint(agent)}"
 
 
 def push_body(agent):
     """The 65 series of one agent."""
-    lines = ["# TYPE my_cpu_percents gauge", f'my_cpu_percents{{method="proc_stat"}} {agent % 1000 / 10}',
-             "# TYPE node_cpu_seconds_total counter"]
+    lines = [
+        "# TYPE my_cpu_percents gauge",
+        f'my_cpu_percents{{method="proc_stat"}} {simulated_fleet.PERCENT}',
+        "# TYPE node_cpu_seconds_total counter",
+    ]
     for cpu in range(CORES):
-        for column, mode in enumerate(MODES):
-            value = (agent * 7919 + cpu * 104729 + column * 1299709) % 100_000_000 / 100
-            lines.append(f'node_cpu_seconds_total{{cpu="{cpu}",mode="{mode}"}} {value}')
+        for mode, seconds in simulated_fleet.seconds(agent, cpu):
+            lines.append(f'node_cpu_seconds_total{{cpu="{cpu}",mode="{mode}"}} {seconds}')
     return ("\n".join(lines) + "\n").encode()

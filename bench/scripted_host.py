@@ -38,7 +38,7 @@ class ScriptedHost:
         while not self._stop.wait(max(0, due - time.monotonic())):
             due += STEP_S
             self._advance()
-            self._rewrite("stat", self._machine._stat())
+            self._rewrite("stat", self._machine.stat_text())
             self._rewrite("loadavg", f"{' '.join(self._machine.load)} 3/1234 56789\n")
             some, full = self._machine.pressure_us["cpu"]
             self._rewrite("pressure/cpu", fixtures.pressure_line("some", some)

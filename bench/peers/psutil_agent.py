@@ -58,9 +58,9 @@ def main():
             due += INTERVAL_S
             time.sleep(max(0.0, due - time.monotonic()))
             total = ticks(psutil.cpu_times())
-            cores = [ticks(times) for times in psutil.cpu_times(percpu=True)]
             peak = max(peak, busy_share(previous, total))
             previous = total
+        cores = [ticks(times) for times in psutil.cpu_times(percpu=True)]
         sequence += 1
         percent = 100 * max(0.0, min(1.0, busy_share(pushed, total)))
         pushed = total

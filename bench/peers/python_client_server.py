@@ -8,11 +8,11 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
-MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+import simulated_fleet
 
 
 def fill(registry, agents, cores):
-    seconds = Counter(
+    counter = Counter(
         "node_cpu_seconds", "Seconds the CPUs spent in each mode.", ("endpoint", "cpu", "mode"),
         registry=registry,
     )
@@ -21,11 +21,11 @@ def fill(registry, agents, cores):
         registry=registry,
     )
     for agent in range(agents):
-        percent.labels(f"sim-{agent}", "proc_stat").set(agent % 1000 / 10)
+        endpoint = simulated_fleet.endpoint(agent)
+        percent.labels(endpoint, "proc_stat").set(simulated_fleet.PERCENT)
         for cpu in range(cores):
-            for column, mode in enumerate(MODES):
-                value = (agent * 7919 + cpu * 104729 + column * 1299709) % 100_000_000 / 100
-                seconds.labels(f"sim-{agent}", str(cpu), mode).inc(value)
+            for mode, seconds in simulated_fleet.seconds(agent, cpu):
+                counter.labels(endpoint, str(cpu), mode).inc(seconds)
 
 
 def main():

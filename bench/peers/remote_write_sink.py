@@ -2,7 +2,7 @@
 
     remote_write_sink.py
 
-Prints "listening PORT".
+Prints "listening PORT".  GET answers how many bytes were written to it.
 """
 
 import http.server
@@ -13,6 +13,14 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 class Sink(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
+    received_bytes = 0  # by all of them
+
+    def do_GET(self):
+        answer = str(Sink.received_bytes).encode()
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
 
     def do_POST(self):
         length = int(self.headers.get("Content-Length", 0))
@@ -20,7 +28,7 @@ class Sink(http.server.BaseHTTPRequestHandler):
             self.send_error(413)
             self.close_connection = True
             return
-        self.rfile.read(length)
+        Sink.received_bytes += len(self.rfile.read(length))
         self.send_response_only(204)
         self.end_headers()
 

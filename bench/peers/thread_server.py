@@ -3,7 +3,8 @@
     thread_server.py
 
 It speaks enough of the protocol for bench-fleet: welcomes, sets a gauge for each CPU and mode and the
-percentage, acknowledges.  Prints "listening PORT".
+percentage, acknowledges.  Prints "listening PORT", and "sampled ENDPOINT" at the first sample of a
+connection.
 """
 
 import json
@@ -30,7 +31,7 @@ class Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self):
-        endpoint = None
+        endpoint, is_sampled = None, False
         for line in self.rfile:
             message = json.loads(line)
             if message["type"] == "hello":
@@ -38,6 +39,9 @@ class Connection(socketserver.StreamRequestHandler):
                 self._answer(WELCOME)
             elif message["type"] == "sample":
                 self._set(endpoint, message)
+                if not is_sampled:
+                    print("sampled", endpoint, flush=True)
+                    is_sampled = True
                 self._answer({"type": "ack", "sequence": message["sequence"]})
 
     def _set(self, endpoint, sample):

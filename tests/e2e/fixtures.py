@@ -120,7 +120,7 @@ class Machine:
     # procfs
 
     def _write_procfs(self, procfs):
-        put(procfs / "stat", self._stat())
+        put(procfs / "stat", self.stat_text())
         put(procfs / "loadavg", f"{' '.join(self.load)} 3/1234 56789\n")
         put(procfs / "schedstat", self._schedstat())
         put(procfs / "cpuinfo", self._cpuinfo_arm() if self.arm else self._cpuinfo_x86())
@@ -129,7 +129,8 @@ class Machine:
             lines = [] if name == "irq" else [pressure_line("some", some)]
             put(procfs / "pressure" / name, "".join([*lines, pressure_line("full", full)]))
 
-    def _stat(self):
+    def stat_text(self):
+        """/proc/stat as it is now."""
         ticks = [cpu.ticks for cpu in self.online()]
         lines = [f"cpu  {' '.join(str(sum(column)) for column in zip(*ticks))}"]
         lines += [f"cpu{cpu.number} {' '.join(map(str, cpu.ticks))}" for cpu in self.online()]
