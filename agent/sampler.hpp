@@ -67,8 +67,8 @@ class Sampler {
 
   static constexpr std::chrono::minutes kLogPause{1};
 
-  /// A file that this machine never had is looked for again so much later: not finding it costs more
-  /// than reading it.
+  /// A file that this machine never had is looked for again so much later: not finding it costs
+  /// more than reading it.
   static constexpr std::chrono::seconds kLookAgainAfter{15};
 
  private:
