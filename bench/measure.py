@@ -81,6 +81,10 @@ class Process:
     def is_running(self):
         return self._popen.poll() is None
 
+    def require_running(self):
+        if not self.is_running():
+            raise BenchError(f"{self.name} ended with {self._popen.returncode}: {self._last_words()}")
+
     def log(self):
         """All of stderr so far."""
         # pread, since the child writes at the offset that both share.

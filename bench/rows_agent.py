@@ -48,11 +48,17 @@ class Watched:
     def wait_for_work(self, bench):
         if self.is_slow and bench.quick:
             return
-        wait_until(self.work, f"{self.name} does its work", FIRST_WORK_DEADLINE_S)
+        wait_until(self.done, f"{self.name} does its work", FIRST_WORK_DEADLINE_S)
 
     def wait_for_more_work(self):
-        done = self.work()
-        wait_until(lambda: self.work() > done, f"{self.name} goes on with its work")
+        before = self.done()
+        wait_until(lambda: self.done() > before, f"{self.name} goes on with its work")
+
+    def done(self):
+        """How much it has done; an error when it has ended."""
+        for process in self.processes:
+            process.require_running()
+        return self.work()
 
     def cpu_s(self):
         return sum(process.cpu_s() for process in self.processes)
@@ -110,12 +116,12 @@ def take_windows(bench, all_watched, count):
     for watched in all_watched:
         watched.wait_for_work(bench)
     time.sleep(bench.seconds(3.0, 0.1))
-    done = [watched.work() for watched in all_watched]
+    done = [watched.done() for watched in all_watched]
     windows = [take_window(all_watched, bench.seconds(6.0, 0.2))
                for _ in range(bench.rounds(count))]
     for watched, before in zip(all_watched, done):
         # A quick window is shorter than a push.
-        if watched.work() <= before and not bench.quick:
+        if watched.done() <= before and not bench.quick:
             raise BenchError(f"{watched.name} did nothing while it was measured")
     return {watched.name: median([window[watched.name] for window in windows])
             for watched in all_watched}
@@ -289,13 +295,7 @@ def collectd(bench, stack, interval_s):
     sink = stack.enter_context(UdpSink())
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     process = stack.enter_context(bench.programs.collectd(folder, interval_s, sink.port))
-
-    def received():
-        if not process.is_running():
-            raise BenchError(f"collectd ended: {process.log()[-300:]}")
-        return sink.received
-
-    return Watched(COLLECTD.format(interval_s), [process], received, is_slow=True)
+    return Watched(COLLECTD.format(interval_s), [process], lambda: sink.received, is_slow=True)
 
 
 class UdpSink:

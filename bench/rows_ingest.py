@@ -88,8 +88,7 @@ def run_row(bench, name, load, size):
                     theirs = start(bench, peer_stack, load)
                     found, other = in_turns(bench.rounds(PEER_ROUNDS), ours, theirs)
                     bench.add(row_of(name, found, other, peer=peer))
-        if not exporter.is_running():
-            raise BenchError("the exporter ended")
+        exporter.require_running()
 
 
 def in_turns(rounds, *measures):

@@ -80,7 +80,7 @@ def run_all(bench):
         # What is sent once, at the connect, is no part of a day.
         time.sleep(bench.seconds(20.0, 0.5))
         peers = step(bench, ours, peers, Link.begin)
-        time.sleep(bench.seconds(LENGTH_S, 1.1))
+        time.sleep(bench.seconds(LENGTH_S, 2.2))
         peers = step(bench, ours, peers, Link.end)
     for row, link in ours.items():
         add_row(bench, row, link, peers.get(row))
