@@ -275,7 +275,7 @@ class Micro(BenchTest):
                  if run["run_type"] == "iteration"}
         self.assertEqual(
             names,
-            {"decode_sample", "encode_sample", "apply_samples", "take_snapshot", "render"})
+            {"decode_sample", "encode_sample", "apply_samples", "take_snapshot", "render", "compress"})
         self.assertEqual([run for run in report["benchmarks"] if "error_occurred" in run], [])
 
 
