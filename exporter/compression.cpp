@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -74,7 +75,7 @@ struct GzipStream::Impl {
 
   isal_zstream stream{};
   std::vector<std::uint8_t> level_buffer = std::vector<std::uint8_t>(ISAL_DEF_LVL1_DEFAULT);
-  std::array<std::uint8_t, 64 * 1024> output{};
+  std::array<std::uint8_t, std::size_t{64} * 1024> output{};
   std::string member;
 };
 

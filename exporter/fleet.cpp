@@ -72,6 +72,7 @@ bool is_held_here_only(const std::shared_ptr<T>& pointer) {
   // The count is read without order: what its last holder read may seem to come later.  Making a
   // copy and dropping it changes the count twice, which synchronises with that holder's release
   // (libstdc++ counts up and down with acquire and release).
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
   [[maybe_unused]] const std::shared_ptr<T> synchronised = pointer;
   return true;
 }
