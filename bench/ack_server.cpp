@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -198,10 +197,5 @@ int run(int argc, char** argv) {
 }  // namespace cpu_monitor::bench
 
 int main(int argc, char** argv) {
-  try {
-    return cpu_monitor::bench::run(argc, argv);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "bench-ack-server: %s\n", failure.what());
-    return 1;
-  }
+  return cpu_monitor::bench::run_program("bench-ack-server", argc, argv, &cpu_monitor::bench::run);
 }

@@ -9,17 +9,19 @@ import json
 import math
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/support"))
+
+import waiting
 
 START_DEADLINE_S = 30.0
 END_DEADLINE_S = 30.0
@@ -191,25 +193,7 @@ def end_group(leader):
 
 
 def wait_until(condition, what, deadline_s=START_DEADLINE_S):
-    end = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise BenchError(f"not within {deadline_s:g} s: {what}")
-        time.sleep(0.01)
-
-
-def free_port():
-    """A TCP port nobody listens on, below those the kernel gives to outgoing connections."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+    return waiting.wait_until(condition, what, deadline_s, fault=BenchError)
 
 
 # Scrapes

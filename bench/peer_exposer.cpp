@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <cstdio>
-#include <exception>
 #include <memory>
 #include <string>
 
@@ -83,10 +82,6 @@ int run(int argc, char** argv) {
 }  // namespace cpu_monitor::bench
 
 int main(int argc, char** argv) {
-  try {
-    return cpu_monitor::bench::run(argc, argv);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "bench-peer-exposer: %s\n", failure.what());
-    return 1;
-  }
+  return cpu_monitor::bench::run_program("bench-peer-exposer", argc, argv,
+                                         &cpu_monitor::bench::run);
 }

@@ -5,6 +5,8 @@
 #include <sys/signalfd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <exception>
 #include <system_error>
 
 namespace cpu_monitor::bench {
@@ -51,6 +53,15 @@ int open_stop_signals() {
   const int descriptor = ::signalfd(-1, &stops, SFD_NONBLOCK | SFD_CLOEXEC);
   if (descriptor < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
   return descriptor;
+}
+
+int run_program(const char* name, int argc, char** argv, int (*run)(int, char**)) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "%s: %s\n", name, failure.what());
+    return 1;
+  }
 }
 
 }  // namespace cpu_monitor::bench

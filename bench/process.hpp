@@ -5,6 +5,9 @@
 /// This process, as the kernel sees it.
 namespace cpu_monitor::bench {
 
+/// The body of main(): runs the program, and says on stderr what it throws.  Returns the exit code.
+[[nodiscard]] int run_program(const char* name, int argc, char** argv, int (*run)(int, char**));
+
 /// Raises the soft limit of open files to the hard one.  Returns what may be open at once.
 std::size_t raise_descriptor_limit();
 

@@ -5,7 +5,8 @@ import pathlib
 import re
 import subprocess
 
-from measure import BenchError, Process, Skip, free_port, run_tool
+from measure import BenchError, Process, Skip, run_tool
+from waiting import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD_DIR = ROOT / "build/bench"

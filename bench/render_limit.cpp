@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -18,6 +17,7 @@
 #include "bench/gzip.hpp"
 #include "bench/json_object.hpp"
 #include "bench/limit_page.hpp"
+#include "bench/process.hpp"
 #include "common/messages.hpp"
 
 namespace cpu_monitor::bench {
@@ -133,10 +133,6 @@ int run(int argc, char** argv) {
 }  // namespace cpu_monitor::bench
 
 int main(int argc, char** argv) {
-  try {
-    return cpu_monitor::bench::run(argc, argv);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "bench-render-limit: %s\n", failure.what());
-    return 1;
-  }
+  return cpu_monitor::bench::run_program("bench-render-limit", argc, argv,
+                                         &cpu_monitor::bench::run);
 }

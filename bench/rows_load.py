@@ -4,8 +4,8 @@ import contextlib
 import time
 
 from measure import BenchError, EverySecond, Process, median, scrape, value_of, wait_until
-from programs import free_port
 from table import Row
+from waiting import free_port
 
 AGENTS = 10000
 CORES = 8

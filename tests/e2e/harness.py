@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import pathlib
-import random
 import re
 import signal
 import socket
@@ -18,6 +17,11 @@ import threading
 import time
 import unittest
 import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import waiting
+from waiting import free_port, is_free
 
 AGENT = os.environ["CPU_MONITOR_AGENT"]
 EXPORTER = os.environ["CPU_MONITOR_EXPORTER"]
@@ -52,33 +56,7 @@ def seconds(default):
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S):
-    """Returns the first true value of condition(); fails with `what` if none comes in time."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_s:g} s: {what}")
-        time.sleep(0.02)
-
-
-def free_port():
-    """A TCP port nobody listens on, below those the kernel gives to outgoing connections."""
-    while True:
-        port = random.randrange(20000, 32000)
-        if is_free(port):
-            return port
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    return waiting.wait_until(condition, what, deadline_s)
 
 
 # Exposition text

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/temp_folder.hpp"
+#include "tests/support/without_root.hpp"
 
 namespace cpu_monitor::agent {
 namespace {
@@ -152,9 +153,15 @@ TEST_F(HostReaderTest, ALinkToItselfIsUnreadable) {
 }
 
 TEST_F(HostReaderTest, AFileWithoutPermissionIsUnreadable) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
   write("one");
+  tests::let_anybody_in(root_);
+  {
+    const tests::WithoutRoot nobody;
+    HostReader reader(procfs(), sysfs());
+    expect_text(reader, "one");
+  }
   fs::permissions(stat_path(), fs::perms::none);
+  const tests::WithoutRoot nobody;
   HostReader reader(procfs(), sysfs());
   expect_fault(reader, DiscardReason::unreadable);
 }

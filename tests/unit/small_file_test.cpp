@@ -11,6 +11,9 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/temp_folder.hpp"
+#include "tests/support/without_root.hpp"
+
 namespace cpu_monitor::agent {
 namespace {
 
@@ -19,16 +22,11 @@ namespace fs = std::filesystem;
 /// One file in a fresh directory for each test.
 class SmallFileTest : public testing::Test {
  protected:
-  SmallFileTest() {
-    std::string name = testing::TempDir() + "small_file_XXXXXX";
-    root_ = ::mkdtemp(name.data());
-  }
-  ~SmallFileTest() override { fs::remove_all(root_); }
-
   [[nodiscard]] std::string path() const { return (root_ / "file").string(); }
   void write(std::string_view text) const { std::ofstream(path(), std::ios::binary) << text; }
 
-  fs::path root_;
+  tests::TempFolder folder_;
+  const fs::path& root_ = folder_.path();
 };
 
 std::size_t open_descriptors() {
@@ -101,9 +99,14 @@ TEST_F(SmallFileTest, IsNoneBehindALinkToItself) {
 }
 
 TEST_F(SmallFileTest, IsNoneWithoutPermission) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
   write("1");
+  tests::let_anybody_in(root_);
+  {
+    const tests::WithoutRoot nobody;
+    EXPECT_EQ(read_small_file(path()), "1");
+  }
   fs::permissions(path(), fs::perms::none);
+  const tests::WithoutRoot nobody;
   EXPECT_EQ(read_small_file(path()), std::nullopt);
 }
 
