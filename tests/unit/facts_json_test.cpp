@@ -1,11 +1,12 @@
 #include "common/facts_json.hpp"
 
-#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "tests/support/field_place.hpp"
 
 namespace cpu_monitor {
 namespace {
@@ -93,46 +94,6 @@ TEST(FactsReader, SortsByNumber) {
 }
 
 // ---- tables of what may stand in each list
-
-using Texts = std::vector<std::string>;
-
-Texts with(Texts texts, const Texts& more) {
-  texts.insert(texts.end(), more.begin(), more.end());
-  return texts;
-}
-
-/// A place of a facts message, the '@' of `fields`, and what may and may not stand there.
-struct Place {
-  const char* name;
-  std::string fields;
-  Texts good;
-  Texts bad;
-  const char* word;  ///< the refusal begins with it
-};
-
-std::ostream& operator<<(std::ostream& out, const Place& place) { return out << place.fields; }
-
-std::string replaced(std::string text, char mark, const std::string& value) {
-  for (std::size_t at = text.find(mark); at != std::string::npos;
-       at = text.find(mark, at + value.size())) {
-    text.replace(at, 1, value);
-  }
-  return text;
-}
-
-/// The text of `count` elements, the '#' in each for its number, from the last to the first.
-std::string elements(std::size_t count, const std::string& element) {
-  std::string list;
-  while (count > 0) {
-    --count;
-    list += (list.empty() ? "" : ",") + replaced(element, '#', std::to_string(count));
-  }
-  return list;
-}
-
-std::string array(std::size_t count, const std::string& element) {
-  return '[' + elements(count, element) + ']';
-}
 
 std::string text_of_bytes(std::size_t bytes) { return '"' + std::string(bytes, 'n') + '"'; }
 

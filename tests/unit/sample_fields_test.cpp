@@ -1,43 +1,18 @@
 #include "common/sample_fields.hpp"
 
-#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "tests/support/field_place.hpp"
+
 namespace cpu_monitor {
 namespace {
 
 constexpr std::uint64_t kLargest = 9007199254740991;               // 2^53 - 1
 constexpr std::uint64_t kLargestOf64Bits = 18446744073709551615U;  // 2^64 - 1
-
-using Texts = std::vector<std::string>;
-
-Texts with(Texts texts, const Texts& more) {
-  texts.insert(texts.end(), more.begin(), more.end());
-  return texts;
-}
-
-/// A place of a sample, the '@' of `fields`, and what may and may not stand there.
-struct Place {
-  const char* name;
-  std::string fields;
-  Texts good;
-  Texts bad;
-  const char* word;  ///< the refusal names it
-};
-
-std::ostream& operator<<(std::ostream& out, const Place& place) { return out << place.fields; }
-
-std::string replaced(std::string text, char mark, const std::string& value) {
-  for (std::size_t at = text.find(mark); at != std::string::npos;
-       at = text.find(mark, at + value.size())) {
-    text.replace(at, 1, value);
-  }
-  return text;
-}
 
 std::string sample_with(const std::string& fields) {
   return R"({"type":"sample","sequence":1,"percent":5,)" + fields + '}';
@@ -262,16 +237,6 @@ Place whole(const char* name, std::string fields, Texts good, const Texts& bad, 
   return {name, std::move(fields), std::move(good), with(kNoContainer, bad), word};
 }
 
-/// `count` rows, the '#' in each for its number, from the last to the first.
-std::string rows(std::size_t count, const std::string& row) {
-  std::string list;
-  while (count > 0) {
-    --count;
-    list += (list.empty() ? "" : ",") + replaced(row, '#', std::to_string(count));
-  }
-  return '[' + list + ']';
-}
-
 /// A list of rows of `size` numbers from 0, of which the first `key_size` are the key.
 Place list(const char* name, std::string fields, std::size_t max_rows, std::size_t size,
            std::size_t key_size, const char* word) {
@@ -290,15 +255,15 @@ Place list(const char* name, std::string fields, std::size_t max_rows, std::size
   Place place =
       whole(name, std::move(fields), {"[]", '[' + first + ']', '[' + longer + ']'}, {}, word);
   place.good.push_back('[' + third + ',' + first + ']');
-  place.good.push_back(rows(max_rows, row_of("#", key_size, size)));
+  place.good.push_back(array(max_rows, row_of("#", key_size, size)));
   place.bad = with(place.bad, {"{}", "[[]]", "[5]", "[null]", R"(["zebra"])", "[{}]", "[-1]",
                                '[' + first + ",5]", '[' + first + ",{}]"});
   place.bad.push_back('[' + row_of("0", key_size, size - 1) + ']');
   place.bad.push_back('[' + third + ',' + row_of("0", key_size, size - 1) + ']');
   place.bad.push_back('[' + first + ',' + first + ']');
   place.bad.push_back('[' + third + ',' + first + ',' + third + ']');
-  place.bad.push_back(rows(max_rows + 1, row_of("#", key_size, size)));
-  place.bad.push_back(rows(max_rows, row_of("5", key_size, size)));
+  place.bad.push_back(array(max_rows + 1, row_of("#", key_size, size)));
+  place.bad.push_back(array(max_rows, row_of("5", key_size, size)));
   return place;
 }
 
