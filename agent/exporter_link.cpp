@@ -185,7 +185,14 @@ asio::awaitable<void> ExporterLink::read_lines() {
   const auto stream = stream_;
   std::array<char, kReadChunkBytes> chunk{};
   for (;;) {
-    auto [ec, bytes] = co_await stream->read_some(asio::buffer(chunk));
+    std::error_code ec;
+    std::size_t bytes = 0;
+    if (!stream->has_pending()) {
+      auto [failure] = co_await stream->readable();
+      ec = failure;
+    }
+    if (!ec) bytes = stream->read_available(asio::buffer(chunk), ec);
+    if (ec == asio::error::would_block) continue;
     if (ec) {
       if (stopping_) co_return;
       note_failure(welcomed_at_ ? "lost the exporter" : "the exporter closed before its welcome",

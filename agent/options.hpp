@@ -8,12 +8,16 @@
 #include "common/command_line.hpp"
 #include "common/host_port.hpp"
 #include "common/log.hpp"
+#include "common/net/tls.hpp"
 
 namespace cpu_monitor::agent {
 
 /// Everything that can be set, validated as a whole.
 struct AgentOptions {
   HostPort exporter{"127.0.0.1", 8080};
+  std::optional<net::TlsClientSettings> tls;  ///< none: plain
+  std::string token_file;                     ///< empty: none
+  std::string token;                          ///< of a joined machine; instead of token_file
   std::string endpoint;  ///< a valid endpoint name
   std::chrono::milliseconds sample_interval{100};
   std::chrono::milliseconds push_interval{1000};  ///< a multiple of sample_interval

@@ -4,6 +4,7 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(civetweb REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
 # prometheus-cpp's package file also asks for civetweb, zlib and curl; only its core is linked.
 find_package(prometheus-cpp REQUIRED)
 

@@ -248,6 +248,7 @@ Decoded<AgentMessage> decode_hello(const Json& object) {
   hello.endpoint = read_endpoint(fields);
   hello.boot_id = fields.optional_text("boot_id");
   hello.session = fields.optional_text("session");
+  hello.token = fields.optional_text("token");
   hello.agent_version = fields.optional_text("agent_version");
   hello.ticks_per_second =
       static_cast<std::uint32_t>(fields.optional_integer("ticks_per_second", 1, kMaxTicksPerSecond)
@@ -339,6 +340,7 @@ std::string encode(const Hello& hello) {
       {"type", "hello"}, {"protocol", kProtocolVersion}, {"endpoint", hello.endpoint}};
   set_if_known(object, "boot_id", hello.boot_id);
   set_if_known(object, "session", hello.session);
+  set_if_known(object, "token", hello.token);
   set_if_known(object, "agent_version", hello.agent_version);
   object["ticks_per_second"] = hello.ticks_per_second;
   object["push_interval_ms"] = hello.push_interval.count();

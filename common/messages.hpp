@@ -58,15 +58,19 @@ enum class RefusalCode : std::uint8_t {
   handshake_timeout,     ///< no hello in time
   idle_timeout,          ///< no message for three push intervals
   unsupported_protocol,  ///< hello.protocol is not kProtocolVersion
+  tls_required,          ///< a plain client on a TLS port
   tls_unexpected,        ///< a TLS client on a plain port
-  endpoint_denied,       ///< this peer may not report under this name, or at all
-  endpoint_in_use,       ///< a live connection holds the name
-  capacity,              ///< too much of something: agents, connections, CPUs of one machine
+  tls_handshake,         ///< a handshake that failed; never on the wire
+  unauthorized,     ///< no proof of a name, or one that is not believed: token, client certificate
+  endpoint_denied,  ///< this peer may not report under this name, or at all
+  endpoint_in_use,  ///< a live connection holds the name
+  capacity,         ///< too much of something: agents, connections, CPUs of one machine
 };
 
-inline constexpr NameTable<RefusalCode, 10> kRefusalCodeNames{
+inline constexpr NameTable<RefusalCode, 13> kRefusalCodeNames{
     {"bad_json", "bad_field", "line_too_long", "handshake_timeout", "idle_timeout",
-     "unsupported_protocol", "tls_unexpected", "endpoint_denied", "endpoint_in_use", "capacity"}};
+     "unsupported_protocol", "tls_required", "tls_unexpected", "tls_handshake", "unauthorized",
+     "endpoint_denied", "endpoint_in_use", "capacity"}};
 
 template <class T>
 using Decoded = Result<T, RefusalCode>;
@@ -88,6 +92,7 @@ struct Hello {
   std::string endpoint;                ///< the machine's name; see is_valid_endpoint
   std::optional<std::string> boot_id;  ///< the kernel's random uuid of this boot
   std::optional<std::string> session;  ///< random per agent process; never shown
+  std::optional<std::string> token;    ///< proves the name; never shown, never logged
   std::optional<std::string> agent_version;
   std::uint32_t ticks_per_second = kDefaultTicksPerSecond;
   std::chrono::milliseconds push_interval = kDefaultPushInterval;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,15 @@
 #include "common/log.hpp"
 #include "common/messages.hpp"
 #include "common/metric_group.hpp"
+#include "common/net/tls.hpp"
 
 namespace cpu_monitor::exporter {
 
 /// Everything that can be set, validated as a whole.
 struct ExporterOptions {
   std::vector<HostPort> ingest_addresses{{"127.0.0.1", 8080}};
+  std::optional<net::TlsServerSettings> ingest_tls;  ///< none: plain
+  std::string tokens_file;                           ///< empty: none
   bool allow_anonymous = false;  ///< ingest off loopback without any proof of identity
   std::vector<std::string> legacy_allow{"127.0.0.0/8", "::1/128"};  ///< valid CIDR blocks
   std::size_t max_agents = 10000;
@@ -24,6 +28,7 @@ struct ExporterOptions {
   std::chrono::milliseconds forget_after = std::chrono::hours(24);
   std::chrono::milliseconds peak_window = kDefaultPeakWindow;  ///< of the burst peaks
   std::vector<HostPort> web_addresses{{"127.0.0.1", 8000}};
+  std::string web_config_file;  ///< empty: plain, open to all
   std::string telemetry_path = "/metrics";
   MetricGroups collect = MetricGroups::usual();
   log::Level log_level = log::Level::info;

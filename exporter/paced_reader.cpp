@@ -25,8 +25,10 @@ asio::awaitable<std::string_view> PacedReader::read() {
     co_await pause_timer_.async_wait(net::use_nothrow);
   }
   for (;;) {
-    auto [failure] = co_await stream_->readable();
-    if (failure) co_return std::string_view();
+    if (!stream_->has_pending()) {
+      auto [failure] = co_await stream_->readable();
+      if (failure) co_return std::string_view();
+    }
     std::error_code ec;
     const std::size_t bytes = stream_->read_available(asio::buffer(buffer_), ec);
     if (ec == asio::error::would_block) continue;

@@ -14,27 +14,99 @@ Stream::Stream(asio::ip::tcp::socket socket)
   socket_.non_blocking(true, ignored);
 }
 
-void Stream::send(std::string_view lines) {
+asio::awaitable<std::optional<TlsFailure>> Stream::secure(
+    std::shared_ptr<const TlsContext> context) {
+  using Outcome = TlsSession::Outcome;
+  auto session = std::make_unique<TlsSession>(std::move(context), socket_.native_handle());
+  while (socket_.is_open()) {
+    const Outcome outcome = session->handshake();
+    if (outcome == Outcome::done) {
+      tls_ = std::move(session);
+      co_return std::nullopt;
+    }
+    if (outcome == Outcome::failed) co_return session->failure();
+    const auto what = outcome == Outcome::wants_write ? asio::ip::tcp::socket::wait_write
+                                                      : asio::ip::tcp::socket::wait_read;
+    auto [failure] = co_await socket_.async_wait(what, use_nothrow);
+    if (failure) break;
+  }
+  TlsFailure closed;
+  closed.reason = "the connection was closed within the handshake";
+  co_return closed;
+}
+
+std::size_t Stream::read_available(asio::mutable_buffer buffer, std::error_code& ec) {
+  if (!tls_) return socket_.read_some(buffer, ec);
+  std::size_t bytes = 0;
+  switch (tls_->read(static_cast<char*>(buffer.data()), buffer.size(), bytes)) {
+    case TlsSession::Outcome::done:
+      ec.clear();
+      break;
+    case TlsSession::Outcome::wants_read:
+    case TlsSession::Outcome::wants_write:
+      ec = asio::error::would_block;
+      break;
+    case TlsSession::Outcome::ended:
+      ec = asio::error::eof;
+      break;
+    case TlsSession::Outcome::failed:
+      ec = asio::error::connection_aborted;
+      break;
+  }
+  return bytes;
+}
+
+std::size_t Stream::peek(asio::mutable_buffer buffer, std::error_code& ec) {
+  return socket_.receive(buffer, asio::ip::tcp::socket::message_peek, ec);
+}
+
+void Stream::send(std::string_view text) {
   if (finishing_ || is_broken_ || !socket_.is_open()) return;
-  if (unsent_bytes() == 0) lines.remove_prefix(write_available(lines));
-  if (lines.empty() || is_broken_) return;
-  queued_ += lines;
-  if (in_flight_.empty()) write_next();
+  if (unsent_.empty()) text.remove_prefix(write_available(text));
+  if (text.empty() || is_broken_) return;
+  unsent_ += text;
+  if (!is_waiting_) write_when_possible();
 }
 
 /// What the kernel takes at once, which is nearly always everything.
-std::size_t Stream::write_available(std::string_view lines) {
-  std::error_code ec;
-  const std::size_t written = socket_.write_some(asio::buffer(lines), ec);
-  if (ec && ec != asio::error::would_block) give_up_writing();
-  return ec ? 0 : written;
+std::size_t Stream::write_available(std::string_view text) {
+  std::size_t written = 0;
+  while (written < text.size()) {
+    std::error_code ec;
+    const std::size_t bytes = write_some(text.substr(written), ec);
+    written += bytes;
+    if (ec == asio::error::would_block) break;
+    if (ec) {
+      give_up_writing();
+      break;
+    }
+  }
+  return written;
+}
+
+std::size_t Stream::write_some(std::string_view text, std::error_code& ec) {
+  if (!tls_) return socket_.write_some(asio::buffer(text), ec);
+  std::size_t bytes = 0;
+  switch (tls_->write(text, bytes)) {
+    case TlsSession::Outcome::done:
+      ec.clear();
+      break;
+    case TlsSession::Outcome::wants_read:
+    case TlsSession::Outcome::wants_write:
+      ec = asio::error::would_block;
+      break;
+    case TlsSession::Outcome::ended:
+    case TlsSession::Outcome::failed:
+      ec = asio::error::connection_aborted;
+      break;
+  }
+  return bytes;
 }
 
 /// What the peer said before it left may still be there to be read.
 void Stream::give_up_writing() {
   is_broken_ = true;
-  queued_.clear();
-  in_flight_.clear();
+  unsent_ = {};
   sent_.cancel();
 }
 
@@ -55,20 +127,23 @@ void Stream::close() {
   sent_.cancel();
 }
 
-void Stream::write_next() {
-  in_flight_ = std::exchange(queued_, {});
-  auto on_written = [self = shared_from_this()](std::error_code ec, std::size_t /*bytes*/) {
-    if (ec) return self->give_up_writing();
-    self->in_flight_.clear();
-    if (!self->queued_.empty()) return self->write_next();
+void Stream::write_when_possible() {
+  is_waiting_ = true;
+  auto on_writable = [self = shared_from_this()](std::error_code ec) {
+    self->is_waiting_ = false;
+    if (ec || !self->socket_.is_open()) return self->give_up_writing();
+    self->unsent_.erase(0, self->write_available(self->unsent_));
+    if (!self->unsent_.empty()) return self->write_when_possible();
+    self->unsent_ = {};  // its memory, too
     self->sent_.cancel();
     self->finish_if_sent();
   };
-  asio::async_write(socket_, asio::buffer(in_flight_), std::move(on_written));
+  socket_.async_wait(asio::ip::tcp::socket::wait_write, std::move(on_writable));
 }
 
 void Stream::finish_if_sent() {
-  if (!finishing_ || unsent_bytes() > 0) return;
+  if (!finishing_ || !unsent_.empty() || !socket_.is_open()) return;
+  if (tls_) tls_->say_end();
   std::error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
 }
