@@ -1,5 +1,6 @@
 #include "agent/agent.hpp"
 
+#include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/openssl.hpp"
 #include "agent/proc_mounts.hpp"
 #include "agent/process_cost.hpp"
 #include "agent/small_file.hpp"
@@ -20,6 +22,7 @@
 #include "common/log.hpp"
 #include "common/net/stop_signal.hpp"
 #include "common/output.hpp"
+#include "common/secret_file.hpp"
 
 namespace cpu_monitor::agent {
 namespace {
@@ -74,8 +77,36 @@ std::string random_session() {
   return text.data();
 }
 
+constexpr std::size_t kMaxTokenFileBytes = 4096;
+
+std::string read_token(const std::string& file) {
+  std::string token = read_secret_file(file, kMaxTokenFileBytes);
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+  if (token.empty() || !is_showable_text(token)) {
+    throw std::runtime_error(file +
+                             ": holds no token; put the one of this machine there, alone, of " +
+                             "at most " + std::to_string(kMaxTextBytes) + " characters");
+  }
+  return token;
+}
+
+Proofs read_proofs(const std::optional<net::TlsClientSettings>& tls, const std::string& token_file,
+                   const std::string& token) {
+  Proofs proofs;
+  if (tls) {
+    load_openssl();
+    proofs.tls = net::TlsContext::of_client(*tls);
+  }
+  if (!token.empty()) proofs.token = token;
+  if (!token_file.empty()) proofs.token = read_token(token_file);
+  return proofs;
+}
+
 ExporterLink::Settings link_settings(const AgentOptions& options) {
   ExporterLink::Settings settings;
+  settings.proofs = [tls = options.tls, token_file = options.token_file, token = options.token] {
+    return read_proofs(tls, token_file, token);
+  };
   settings.exporter = options.exporter;
   settings.hello.endpoint = options.endpoint;
   settings.hello.boot_id = read_boot_id(options.procfs);
@@ -87,7 +118,8 @@ ExporterLink::Settings link_settings(const AgentOptions& options) {
   settings.hello.labels = options.labels;
   settings.hello.host = kernel_name();
   settings.hello.proc_filesystem = file_system_of(options.procfs + "/stat");
-  if (encode(settings.hello).size() > kMaxLineBytesBeforeWelcome) {
+  constexpr std::size_t kRoomForToken = kMaxTextBytes + 16;
+  if (encode(settings.hello).size() + kRoomForToken > kMaxLineBytesBeforeWelcome) {
     throw std::runtime_error("the labels are too long together; give fewer or shorter --label");
   }
   return settings;
@@ -110,6 +142,7 @@ Agent::Agent(asio::io_context& io, AgentOptions options)
              [this] {
                if (options_.print) print_line("disconnected; trying again\n");
              }}),
+      hangup_(io, SIGHUP),
       alarms_{asio::steady_timer(io), asio::steady_timer(io)} {}
 
 void Agent::start() {
@@ -119,13 +152,24 @@ void Agent::start() {
               {{"cpus", std::to_string(sampler_.cpu_count())}});
   }
   begin_to_tick();
+  hear_hangups();
   link_.start();
 }
 
 void Agent::stop() {
   stopping_ = true;
+  std::error_code ignored;
+  hangup_.cancel(ignored);
   for (asio::steady_timer& alarm : alarms_) alarm.cancel();
   link_.stop();
+}
+
+void Agent::hear_hangups() {
+  hangup_.async_wait([this](std::error_code ec, int /*signal*/) {
+    if (ec || stopping_) return;
+    link_.reload();
+    hear_hangups();
+  });
 }
 
 void Agent::begin_to_tick() {

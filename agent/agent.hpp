@@ -4,6 +4,8 @@
 #include <chrono>
 #include <random>
 
+#include <asio/signal_set.hpp>
+
 #include "agent/exporter_link.hpp"
 #include "agent/host_reader.hpp"
 #include "agent/options.hpp"
@@ -28,6 +30,7 @@ class Agent {
  private:
   using Clock = std::chrono::steady_clock;
 
+  void hear_hangups();
   void begin_to_tick();
   void wait_for(asio::steady_timer& alarm, Clock::time_point time);
   void on_alarm(asio::steady_timer& alarm);
@@ -45,6 +48,7 @@ class Agent {
   Sampler sampler_;
   SlowReader slow_reader_;
   ExporterLink link_;
+  asio::signal_set hangup_;  ///< the files of certificates and the token were replaced
   /// They take turns, so that the next tick is known to Asio when one is over: it sets the kernel's
   /// timer once a tick then, not once for what else is due and once more for the tick.
   std::array<asio::steady_timer, 2> alarms_;

@@ -11,6 +11,7 @@
 
 #include "common/duration.hpp"
 #include "common/log.hpp"
+#include "common/token_bucket.hpp"
 
 namespace cpu_monitor::agent {
 namespace {
@@ -19,6 +20,10 @@ constexpr std::size_t kReadChunkBytes = 4096;
 constexpr std::string_view kNotOurProtocol =
     "the answer is not of this protocol; is it the exporter's ingest port?";
 constexpr std::chrono::milliseconds kMaxRetryAfter = std::chrono::minutes(5);
+
+/// An exporter says one thing a push, a few at a welcome.  More is not read.
+constexpr double kMessagesPerSecond = 20;
+constexpr double kMessageBurst = 100;
 
 /// Refusals that pass by themselves; all others wait for a person.
 bool passes_by_itself(std::string_view code) {
@@ -81,7 +86,8 @@ ExporterLink::ExporterLink(asio::io_context& io, Settings settings, Events event
       retry_(io),
       random_(std::random_device{}()),
       backoff_(settings_.backoff_base, settings_.backoff_cap),
-      refused_backoff_(settings_.backoff_base, settings_.refused_backoff_cap) {}
+      refused_backoff_(settings_.backoff_base, settings_.refused_backoff_cap),
+      proofs_(settings_.proofs()) {}
 
 void ExporterLink::start() {
   auto on_end = [](const std::exception_ptr& failure) {
@@ -104,6 +110,16 @@ void ExporterLink::tell(const CpuFacts& facts) {
             {{"bytes", std::to_string(line.size())}});
 }
 
+void ExporterLink::reload() {
+  if (stopping_ || !refresh_proofs()) return;
+  log::info("connecting anew, with the certificates and token as they are now",
+            {{"exporter", exporter_name_}});
+  is_reloading_ = true;
+  retry_.cancel();
+  if (connecting_) connecting_->close();
+  if (stream_) stream_->close();
+}
+
 void ExporterLink::stop() {
   stopping_ = true;
   retry_.cancel();
@@ -121,8 +137,10 @@ void ExporterLink::stop() {
 
 asio::awaitable<void> ExporterLink::run() {
   while (!stopping_) {
+    is_reloading_ = false;
     co_await serve_one_connection();
     if (stopping_) co_return;
+    if (is_reloading_) continue;
     const auto wait = next_wait();
     log::debug("next attempt", {{"exporter", exporter_name_}, {"in", format_duration(wait)}});
     retry_.expires_after(wait);
@@ -137,11 +155,16 @@ asio::awaitable<void> ExporterLink::serve_one_connection() {
   retry_after_ = {};
   framer_ = LineFramer(kMaxLineBytes);
 
+  refresh_proofs();
   const bool is_connected = co_await connect();
   if (is_connected) {
-    set_deadline(settings_.welcome_timeout);
-    stream_->send(encode(settings_.hello));
-    co_await read_lines();
+    const bool is_secure = co_await secure();
+    if (is_secure) {
+      set_deadline(settings_.welcome_timeout);
+      settings_.hello.token = proofs_.token;
+      stream_->send(encode(settings_.hello));
+      co_await read_lines();
+    }
     stream_->close();
     stream_.reset();
   }
@@ -181,10 +204,27 @@ asio::awaitable<bool> ExporterLink::connect() {
   co_return true;
 }
 
+/// Until the handshake of TLS is over, if there is to be one.
+asio::awaitable<bool> ExporterLink::secure() {
+  if (!proofs_.tls) co_return true;
+  const auto stream = stream_;
+  set_deadline(settings_.connect_timeout);
+  const auto failure = co_await stream->secure(proofs_.tls);
+  if (failure && !stopping_ && !is_reloading_) note_tls_failure(*failure);
+  co_return !failure;
+}
+
 asio::awaitable<void> ExporterLink::read_lines() {
   const auto stream = stream_;
   std::array<char, kReadChunkBytes> chunk{};
+  TokenBucket messages(kMessagesPerSecond, kMessageBurst, TokenBucket::Clock::now());
+  asio::steady_timer pause(io_);
   for (;;) {
+    const auto wait = messages.debt(TokenBucket::Clock::now());
+    if (wait > TokenBucket::Clock::duration::zero()) {
+      pause.expires_after(wait);
+      co_await pause.async_wait(net::use_nothrow);
+    }
     std::error_code ec;
     std::size_t bytes = 0;
     if (!stream->has_pending()) {
@@ -194,13 +234,21 @@ asio::awaitable<void> ExporterLink::read_lines() {
     if (!ec) bytes = stream->read_available(asio::buffer(chunk), ec);
     if (ec == asio::error::would_block) continue;
     if (ec) {
-      if (stopping_) co_return;
+      if (stopping_ || is_reloading_) co_return;
+      const net::TlsSession* const tls = stream->tls();
+      if (tls != nullptr && tls->failure().kind == net::TlsFailure::Kind::refused) {
+        note_tls_failure(tls->failure());
+        co_return;
+      }
       note_failure(welcomed_at_ ? "lost the exporter" : "the exporter closed before its welcome",
                    timed_out_ ? "no answer in time" : ec.message());
       co_return;
     }
     const auto status = framer_.push(std::string_view(chunk.data(), bytes),
-                                     [this](std::string_view line) { return handle_line(line); });
+                                     [this, &messages](std::string_view line) {
+                                       messages.take(TokenBucket::Clock::now());
+                                       return handle_line(line);
+                                     });
     if (status == LineFramer::Status::line_too_long) {
       note_failure(kNotOurProtocol, "a line that does not end");
     }
@@ -280,6 +328,44 @@ void ExporterLink::set_deadline(std::chrono::milliseconds from_now) {
     if (connecting_) connecting_->close();
     if (stream_) stream_->close();
   });
+}
+
+/// Returns whether they could be read.
+bool ExporterLink::refresh_proofs() {
+  try {
+    proofs_ = settings_.proofs();
+    return true;
+  } catch (const std::runtime_error& failure) {
+    note_failure("cannot read the certificates or the token; going on with those read before",
+                 failure.what());
+    return false;
+  }
+}
+
+void ExporterLink::note_tls_failure(const net::TlsFailure& failure) {
+  using Kind = net::TlsFailure::Kind;
+  needs_a_person_ = failure.kind != Kind::closed;
+  switch (failure.kind) {
+    case Kind::closed:
+      return note_failure("lost the exporter within the TLS handshake",
+                          timed_out_ ? "no answer in time" : failure.reason);
+    case Kind::not_tls:
+      return note_failure(
+          "the exporter does not speak TLS on this port; give it a certificate "
+          "(--ingest.tls-cert-file), or leave --tls out here",
+          failure.reason);
+    case Kind::certificate:
+      return note_failure(
+          "the exporter's certificate is not believed, so that nothing was told to it; see "
+          "--tls.ca-file and --tls.server-name, or join again if it was set up anew",
+          failure.reason);
+    case Kind::refused:
+      return note_failure(
+          "the exporter does not believe this agent's certificate; see --tls.cert-file",
+          failure.reason);
+    case Kind::protocol:
+      return note_failure("the TLS handshake failed", failure.reason);
+  }
 }
 
 void ExporterLink::note_failure(std::string_view what, std::string_view detail) {

@@ -18,6 +18,12 @@
 
 namespace cpu_monitor::agent {
 
+/// What an agent shows an exporter, and asks of it.
+struct Proofs {
+  std::shared_ptr<const net::TlsContext> tls;  ///< none: plain text
+  std::optional<std::string> token;
+};
+
 /// The connection to the exporter, kept up for ever: connect, hello, push, acknowledge, back off,
 /// again.
 ///
@@ -33,6 +39,9 @@ class ExporterLink {
   struct Settings {
     HostPort exporter;
     Hello hello;
+    /// Reads what proves who this is and who the exporter is; at every attempt to connect, so that
+    /// files may be replaced at any time.  Throws std::runtime_error: the last ones stay in force.
+    std::function<Proofs()> proofs = [] { return Proofs(); };
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
     std::chrono::milliseconds welcome_timeout = std::chrono::seconds(10);
     std::chrono::milliseconds min_ack_timeout = std::chrono::seconds(20);
@@ -51,6 +60,7 @@ class ExporterLink {
     std::function<void()> disconnected;  ///< after `welcomed`, unless by stop()
   };
 
+  /// Throws what settings.proofs throws.
   ExporterLink(asio::io_context& io, Settings settings, Events events);
 
   void start();
@@ -64,6 +74,9 @@ class ExporterLink {
   /// be said again after the next welcome.
   void tell(const CpuFacts& facts);
 
+  /// The files of the proofs were replaced: connects anew, with them, unless they are bad.
+  void reload();
+
   /// Says goodbye if connected, and ends.
   void stop();
 
@@ -71,6 +84,7 @@ class ExporterLink {
   [[nodiscard]] asio::awaitable<void> run();
   [[nodiscard]] asio::awaitable<void> serve_one_connection();
   [[nodiscard]] asio::awaitable<bool> connect();
+  [[nodiscard]] asio::awaitable<bool> secure();
   [[nodiscard]] asio::awaitable<void> read_lines();
 
   bool handle_line(std::string_view line);
@@ -80,6 +94,8 @@ class ExporterLink {
   void handle(const Goodbye& goodbye);
   void handle(const UnknownMessage&) {}
 
+  bool refresh_proofs();
+  void note_tls_failure(const net::TlsFailure& failure);
   void send_pending();
   void set_deadline(std::chrono::milliseconds from_now);
   void note_failure(std::string_view what, std::string_view detail);
@@ -106,9 +122,11 @@ class ExporterLink {
   bool is_over_ = false;         ///< the exporter refused or said goodbye
   bool needs_a_person_ = false;  ///< it will refuse again until somebody mends something
   bool timed_out_ = false;
+  bool is_reloading_ = false;  ///< the next attempt is due at once
   std::chrono::milliseconds retry_after_{0};
 
   // Of all connections.
+  Proofs proofs_;
   std::optional<CpuSample> pending_;
   std::uint64_t last_sequence_ = 0;
   std::string last_failure_;  ///< so that the same failure is logged once, not at every attempt

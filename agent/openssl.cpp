@@ -19,6 +19,7 @@
   X(int, ASN1_TIME_to_tm, (const ASN1_TIME* a, tm* b), (a, b)) \
   X(void, ERR_clear_error, (), ()) \
   X(unsigned long, ERR_peek_error, (), ()) \
+  X(unsigned long, ERR_peek_last_error, (), ()) \
   X(const char*, ERR_reason_error_string, (unsigned long a), (a)) \
   X(const EVP_MD*, EVP_sha256, (), ()) \
   X(void, GENERAL_NAMES_free, (GENERAL_NAMES* a), (a)) \
@@ -63,7 +64,7 @@
   X(int, SSL_write_ex, (SSL* a, const void* b, size_t c, size_t* d), (a, b, c, d)) \
   X(const SSL_METHOD*, TLS_method, (), ()) \
   X(X509*, X509_OBJECT_get0_X509, (const X509_OBJECT* a), (a)) \
-  X(X509_LOOKUP_TYPE, X509_OBJECT_get_type, (const X509_OBJECT* a), (a)) \
+  X(X509_CRL*, X509_OBJECT_get0_X509_CRL, (const X509_OBJECT* a), (a)) \
   X(void, X509_STORE_CTX_free, (X509_STORE_CTX* a), (a)) \
   X(STACK_OF(X509)*, X509_STORE_CTX_get0_untrusted, (const X509_STORE_CTX* a), (a)) \
   X(int, X509_STORE_CTX_init, (X509_STORE_CTX* a, X509_STORE* b, X509* c, STACK_OF(X509)* d), (a, b, c, d)) \
@@ -77,6 +78,7 @@
   X(int, X509_VERIFY_PARAM_set1_host, (X509_VERIFY_PARAM* a, const char* b, size_t c), (a, b, c)) \
   X(int, X509_VERIFY_PARAM_set1_ip_asc, (X509_VERIFY_PARAM* a, const char* b), (a, b)) \
   X(void, X509_VERIFY_PARAM_set_hostflags, (X509_VERIFY_PARAM* a, unsigned int b), (a, b)) \
+  X(int, X509_CRL_digest, (const X509_CRL* a, const EVP_MD* b, unsigned char* c, unsigned int* d), (a, b, c, d)) \
   X(int, X509_digest, (const X509* a, const EVP_MD* b, unsigned char* c, unsigned int* d), (a, b, c, d)) \
   X(const ASN1_TIME*, X509_get0_notAfter, (const X509* a), (a)) \
   X(void*, X509_get_ext_d2i, (const X509* a, int b, int* c, int* d), (a, b, c, d)) \

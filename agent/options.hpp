@@ -18,7 +18,7 @@ struct AgentOptions {
   std::optional<net::TlsClientSettings> tls;  ///< none: plain
   std::string token_file;                     ///< empty: none
   std::string token;                          ///< of a joined machine; instead of token_file
-  std::string endpoint;  ///< a valid endpoint name
+  std::string endpoint;                       ///< a valid endpoint name
   std::chrono::milliseconds sample_interval{100};
   std::chrono::milliseconds push_interval{1000};  ///< a multiple of sample_interval
   std::optional<bool> per_core;                   ///< none: up to 64 CPUs

@@ -38,11 +38,15 @@ if(CPU_MONITOR_SANITIZE)
     target_compile_options(cpu_monitor_options INTERFACE -Wno-tsan)
   endif()
 else()
-  # Hardening that costs next to nothing; sanitizer builds bring their own checks.
+  # Hardening that costs next to nothing; sanitizer builds bring their own checks.  tests/e2e/test_hardening.py
+  # looks for it in the programs.
   target_compile_definitions(cpu_monitor_options INTERFACE _GLIBCXX_ASSERTIONS
     $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:_FORTIFY_SOURCE=2>)
-  target_compile_options(cpu_monitor_options INTERFACE -fstack-protector-strong)
-  target_link_options(cpu_monitor_options INTERFACE -Wl,-z,relro,-z,now)
+  target_compile_options(cpu_monitor_options INTERFACE -fstack-protector-strong -fstack-clash-protection)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|i[3-6]86")
+    target_compile_options(cpu_monitor_options INTERFACE -fcf-protection)
+  endif()
+  target_link_options(cpu_monitor_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 # What nobody calls is left out of the programs.
 target_compile_options(cpu_monitor_options INTERFACE -ffunction-sections -fdata-sections)

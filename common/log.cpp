@@ -134,11 +134,15 @@ void warn(std::string_view message, Fields fields) { write_line(Level::warn, mes
 void error(std::string_view message, Fields fields) { write_line(Level::error, message, fields); }
 
 std::optional<std::uint64_t> Throttle::admit(Clock::time_point now) {
-  if (last_ && now - *last_ < interval_) {
+  if (!began_ || now - *began_ >= interval_) {
+    began_ = now;
+    admitted_ = 0;
+  }
+  if (admitted_ >= events_) {
     ++held_back_;
     return std::nullopt;
   }
-  last_ = now;
+  ++admitted_;
   return std::exchange(held_back_, 0);
 }
 

@@ -36,14 +36,15 @@ void info(std::string_view message, Fields fields = {});
 void warn(std::string_view message, Fields fields = {});
 void error(std::string_view message, Fields fields = {});
 
-/// Lets one event through per interval, and counts those it held back.
+/// Lets some events of one cause through per interval, and counts those it held back.
 ///
 /// Threads: one at a time.
 class Throttle {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit Throttle(Clock::duration interval) : interval_(interval) {}
+  explicit Throttle(Clock::duration interval, int events = 1)
+      : interval_(interval), events_(events) {}
 
   /// The number of events held back since the last one let through; none when this one is held back
   /// too.
@@ -51,8 +52,16 @@ class Throttle {
 
  private:
   Clock::duration interval_;
-  std::optional<Clock::time_point> last_;
+  int events_;
+  std::optional<Clock::time_point> began_;  ///< of the interval that runs
+  int admitted_ = 0;                        ///< since then
   std::uint64_t held_back_ = 0;
+};
+
+/// For what peers cause: 10 lines a second.
+class PeerThrottle : public Throttle {
+ public:
+  PeerThrottle() : Throttle(std::chrono::seconds(1), 10) {}
 };
 
 }  // namespace cpu_monitor::log

@@ -64,13 +64,14 @@ enum class RefusalCode : std::uint8_t {
   unauthorized,     ///< no proof of a name, or one that is not believed: token, client certificate
   endpoint_denied,  ///< this peer may not report under this name, or at all
   endpoint_in_use,  ///< a live connection holds the name
-  capacity,         ///< too much of something: agents, connections, CPUs of one machine
+  capacity,  ///< too much of something: agents, connections, CPUs of one machine, series
+  rate,      ///< too many failed attempts from one address
 };
 
-inline constexpr NameTable<RefusalCode, 13> kRefusalCodeNames{
+inline constexpr NameTable<RefusalCode, 14> kRefusalCodeNames{
     {"bad_json", "bad_field", "line_too_long", "handshake_timeout", "idle_timeout",
      "unsupported_protocol", "tls_required", "tls_unexpected", "tls_handshake", "unauthorized",
-     "endpoint_denied", "endpoint_in_use", "capacity"}};
+     "endpoint_denied", "endpoint_in_use", "capacity", "rate"}};
 
 template <class T>
 using Decoded = Result<T, RefusalCode>;

@@ -22,6 +22,12 @@ class TokenBucket {
     tokens_ -= 1;
   }
 
+  /// What is left; below zero: debt.
+  [[nodiscard]] double tokens(Clock::time_point now) const {
+    const std::chrono::duration<double> passed = now - refilled_at_;
+    return std::min(burst_, tokens_ + passed.count() * per_second_);
+  }
+
   /// How long to wait until no debt is left; zero when there is none.
   [[nodiscard]] Clock::duration debt(Clock::time_point now) {
     refill(now);
@@ -32,8 +38,7 @@ class TokenBucket {
 
  private:
   void refill(Clock::time_point now) {
-    const std::chrono::duration<double> passed = now - refilled_at_;
-    tokens_ = std::min(burst_, tokens_ + passed.count() * per_second_);
+    tokens_ = tokens(now);
     refilled_at_ = now;
   }
 

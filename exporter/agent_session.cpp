@@ -32,6 +32,7 @@ AgentSession::AgentSession(SessionContext& context, Connection connection,
       deadline_(handshake_deadline) {}
 
 asio::awaitable<std::optional<Connection>> AgentSession::run() {
+  if (context_.trust->tls()) co_await begin_tls();
   for (;;) {
     const std::string_view bytes = co_await reader_.read();
     if (bytes.empty()) break;
@@ -41,13 +42,43 @@ asio::awaitable<std::optional<Connection>> AgentSession::run() {
   connection_.stream->close();
   if (!endpoint_.empty()) {
     context_.fleet.release(endpoint_, connection_.id);
-    log::info("agent disconnected", {{"endpoint", endpoint_}, {"peer", connection_.peer}});
+    if (const auto held_back = context_.disconnect_log.admit(Clock::now())) {
+      log::info("agent disconnected", {{"endpoint", endpoint_},
+                                       {"peer", connection_.peer},
+                                       {"not_logged", std::to_string(*held_back)}});
+    }
   }
   co_return std::nullopt;
 }
 
+/// Who does not begin with TLS is told so by take().
+asio::awaitable<void> AgentSession::begin_tls() {
+  auto [failure] = co_await connection_.stream->readable();
+  if (failure || is_ending_) co_return;
+  char first_byte = 0;
+  std::error_code ec;
+  const auto peeked = connection_.stream->peek(asio::buffer(&first_byte, 1), ec);
+  if (ec || peeked == 0 || recognise({&first_byte, 1}) != Caller::tls) co_return;
+
+  has_spoken_ = true;
+  is_in_handshake_ = true;
+  const auto failed = co_await connection_.stream->secure(context_.trust->tls());
+  is_in_handshake_ = false;
+  if (failed && !is_ending_) end_handshake(*failed);
+}
+
+/// The peer was told by an alert of TLS, which it can read as long as the connection stands.
+void AgentSession::end_handshake(const net::TlsFailure& failure) {
+  const auto code = failure.kind == net::TlsFailure::Kind::certificate ? RefusalCode::unauthorized
+                                                                       : RefusalCode::tls_handshake;
+  count_refusal(code);
+  log_refusal(code, failure.reason);
+  begin_ending();
+}
+
 void AgentSession::take(std::string_view bytes) {
   context_.metrics.bytes_received(bytes.size());
+  has_spoken_ = true;
   if (is_ending_) return drop(bytes.size());
   if (caller_ != Caller::unknown_yet) return take_lines(bytes);
 
@@ -65,6 +96,10 @@ void AgentSession::take(std::string_view bytes) {
                     "this port is for agents, one JSON object per line; metrics are on the web "
                     "port (--web.listen-address)");
     case Caller::agent:
+      if (context_.trust->tls() && connection_.stream->tls() == nullptr) {
+        return refuse(RefusalCode::tls_required,
+                      "this port speaks TLS; connect with it (cpu-monitor-agent --tls)");
+      }
       return take_lines(std::exchange(connection_.opening, {}));
   }
 }
@@ -108,12 +143,16 @@ void AgentSession::handle(const Hello& hello) {
     count_rejected_line(RefusalCode::bad_field);
     return refuse(RefusalCode::bad_field, "a second hello on one connection; send one, first");
   }
+  if (hello.token) token_ = digest_of_token(*hello.token);
+  auto identity = identify(hello.endpoint);
+  if (!identity) return refuse(identity.error().code, identity.error().detail);
   auto claim = context_.fleet.claim(hello, connection_.id, Moment::now());
   if (!claim) {
     return refuse(claim.error().code, claim.error().detail, retry_after(claim.error().code));
   }
   if (claim->displaced) context_.close_connection(*claim->displaced);
 
+  context_.welcomed(connection_.id);
   endpoint_ = hello.endpoint;
   idle_timeout_ = std::clamp(3 * hello.push_interval, context_.limits.min_idle_timeout,
                              context_.limits.max_idle_timeout);
@@ -125,9 +164,12 @@ void AgentSession::handle(const Hello& hello) {
   welcome.resume = std::move(claim->resume);
   framer_.set_max_line_bytes(kMaxLineBytes);
   connection_.stream->send(encode(welcome));
-  log::info("agent connected", {{"endpoint", endpoint_},
-                                {"peer", connection_.peer},
-                                {"agent_version", hello.agent_version.value_or("")}});
+  if (const auto held_back = context_.connect_log.admit(Clock::now())) {
+    log::info("agent connected", {{"endpoint", endpoint_},
+                                  {"peer", connection_.peer},
+                                  {"agent_version", hello.agent_version.value_or("")},
+                                  {"not_logged", std::to_string(*held_back)}});
+  }
 }
 
 void AgentSession::handle(CpuFacts facts) {
@@ -178,26 +220,36 @@ void AgentSession::acknowledge() {
 void AgentSession::refuse(RefusalCode code, std::string_view message,
                           std::optional<std::chrono::milliseconds> retry_after) {
   if (is_ending_) return;
-  context_.metrics.connection_refused(code);  // first, so that whoever reads it finds it counted
+  count_refusal(code);  // first, so that whoever reads it finds it counted
   acknowledge();
   Refusal refusal;
   refusal.code = std::string(kRefusalCodeNames[code]);
   refusal.message = std::string(message);
   refusal.retry_after = retry_after;
-  connection_.stream->send(encode(refusal));
+  if (!is_in_handshake_) connection_.stream->send(encode(refusal));
   begin_ending();
+  log_refusal(code, message);
+}
 
-  const auto held_back = context_.refusal_log.admit(Clock::now());
-  if (held_back) {
-    log::warn("connection refused", {{"code", refusal.code},
+void AgentSession::count_refusal(RefusalCode code) {
+  context_.metrics.connection_refused(code);
+  const bool may_pass_next_time =
+      code == RefusalCode::endpoint_in_use || code == RefusalCode::capacity;
+  if (endpoint_.empty() && !may_pass_next_time) context_.failed(connection_.address);
+}
+
+void AgentSession::log_refusal(RefusalCode code, std::string_view reason) {
+  if (const auto held_back = context_.refusal_log.admit(Clock::now())) {
+    log::warn("connection refused", {{"code", kRefusalCodeNames[code]},
                                      {"peer", connection_.peer},
                                      {"endpoint", endpoint_},
-                                     {"reason", message},
+                                     {"reason", reason},
                                      {"not_logged", std::to_string(*held_back)}});
   }
 }
 
 void AgentSession::begin_ending() {
+  if (is_in_handshake_) return close();  // it waits for the peer, and nothing else can be said
   is_ending_ = true;
   deadline_ = Clock::now() + context_.limits.linger;
   reader_.hurry();
@@ -227,12 +279,42 @@ void AgentSession::forgive(std::chrono::milliseconds pause) {
   deadline_ = endpoint_.empty() ? deadline_ + pause : std::min(deadline_ + pause, longest);
 }
 
+Standing AgentSession::standing() const {
+  if (!endpoint_.empty()) return Standing::welcomed;
+  if (is_ending_) return Standing::refused;
+  return has_spoken_ ? Standing::spoke : Standing::silent;
+}
+
+/// By what it has shown, as it is trusted now.
+Result<Identity, RefusalCode> AgentSession::identify(std::string_view endpoint) const {
+  const net::TlsSession* const tls = connection_.stream->tls();
+  return context_.trust->identify(endpoint, tls != nullptr ? tls->peer_names() : std::nullopt,
+                                  token_, std::chrono::system_clock::now());
+}
+
+void AgentSession::judge_again(bool authorities_changed) {
+  if (endpoint_.empty() || is_ending_) return;
+  const net::TlsSession* const tls = connection_.stream->tls();
+  if (tls != nullptr && !is_still_believed(*tls, authorities_changed)) {
+    return refuse(RefusalCode::unauthorized,
+                  "the certificate of this agent has ended or is no longer believed here; give it "
+                  "a new one");
+  }
+  const auto identity = identify(endpoint_);
+  if (!identity) refuse(identity.error().code, identity.error().detail);
+}
+
+bool AgentSession::is_still_believed(const net::TlsSession& tls, bool authorities_changed) const {
+  if (authorities_changed) return tls.is_trusted_by(*context_.trust->tls());
+  return !tls.peer_not_after() || std::chrono::system_clock::now() <= *tls.peer_not_after();
+}
+
 void AgentSession::say_goodbye(std::chrono::milliseconds retry_after) {
   if (is_ending_) return;
   Goodbye goodbye;
   goodbye.reason = "stop";
   goodbye.retry_after = retry_after;
-  connection_.stream->send(encode(goodbye));
+  if (!is_in_handshake_) connection_.stream->send(encode(goodbye));
   begin_ending();
 }
 

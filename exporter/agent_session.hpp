@@ -35,12 +35,16 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
 
   void enforce_deadline(std::chrono::steady_clock::time_point now) override;
   void forgive(std::chrono::milliseconds pause) override;
+  void judge_again(bool authorities_changed) override;
+  [[nodiscard]] Standing standing() const override;
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  [[nodiscard]] asio::awaitable<void> begin_tls();
+  void end_handshake(const net::TlsFailure& failure);
   void take(std::string_view bytes);
   void take_lines(std::string_view bytes);
   void drop(std::size_t bytes);
@@ -52,7 +56,11 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   void handle(const UnknownMessage&);
   void acknowledge();
   void begin_ending();
+  [[nodiscard]] Result<Identity, RefusalCode> identify(std::string_view endpoint) const;
+  [[nodiscard]] bool is_still_believed(const net::TlsSession& tls, bool authorities_changed) const;
   void count_rejected_line(RefusalCode code);
+  void count_refusal(RefusalCode code);
+  void log_refusal(RefusalCode code, std::string_view reason);
 
   SessionContext& context_;
   Connection connection_;
@@ -61,11 +69,14 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   PacedReader reader_;
   Clock::time_point deadline_;
 
-  std::string endpoint_;  ///< empty until welcomed
+  std::string endpoint_;              ///< empty until welcomed
+  std::optional<TokenDigest> token_;  ///< by which it is welcome, to be judged again
   std::chrono::milliseconds idle_timeout_{0};
   std::optional<std::uint64_t> to_acknowledge_;
   std::size_t dropped_bytes_ = 0;
-  bool is_ending_ = false;  ///< our last line is on its way; what still comes is dropped
+  bool has_spoken_ = false;
+  bool is_in_handshake_ = false;  ///< of TLS: nothing may be said
+  bool is_ending_ = false;        ///< our last line is on its way; what still comes is dropped
 };
 
 }  // namespace cpu_monitor::exporter

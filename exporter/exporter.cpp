@@ -60,8 +60,10 @@ Fleet::Limits fleet_limits(const ExporterOptions& options) {
   return limits;
 }
 
-IngestListener::Settings listener_settings(const ExporterOptions& options, SessionLimits limits) {
+IngestListener::Settings listener_settings(const ExporterOptions& options, SessionLimits limits,
+                                           std::shared_ptr<const Trust> trust) {
   IngestListener::Settings settings;
+  settings.trust = std::move(trust);
   settings.addresses = options.ingest_addresses;
   settings.legacy_allow = options.legacy_allow;
   settings.max_connections =
@@ -86,15 +88,38 @@ void log_addresses(const char* component, const std::vector<HostPort>& addresses
 }  // namespace
 
 Exporter::Exporter(asio::io_context& io, const ExporterOptions& options, SessionLimits limits)
-    : fleet_(fleet_limits(options)),
-      listener_(io, listener_settings(options, limits), fleet_, metrics_),
-      web_(web_settings(options), fleet_, gauge_, metrics_) {}
+    : trust_files_{options.ingest_tls, options.tokens_file, options.allow_anonymous},
+      fleet_(fleet_limits(options)),
+      listener_(io, listener_settings(options, limits, load_trust()), fleet_, metrics_),
+      web_(web_settings(options), fleet_, gauge_, metrics_),
+      reloader_(io, reloaded(), metrics_) {}
 
-void Exporter::start() { listener_.start(); }
+void Exporter::start() {
+  listener_.start();
+  reloader_.start();
+}
 
 void Exporter::stop() {
   web_.set_stopping();
+  reloader_.stop();
   listener_.stop();
+}
+
+/// Shows when its certificates end, and which machines it expects.
+std::shared_ptr<const Trust> Exporter::load_trust() {
+  auto trust = std::make_shared<const Trust>(trust_files_);
+  if (const auto& tls = trust->tls()) {
+    metrics_.certificate_ends(WatchedCertificate::ingest, tls->certificate_not_after());
+    metrics_.certificate_ends(WatchedCertificate::ingest_client_ca, tls->ca_not_after());
+  }
+  return trust;
+}
+
+std::vector<Reloader::Source> Exporter::reloaded() {
+  Reloader::Source ingest;
+  ingest.files = [this] { return files_of(trust_files_); };
+  ingest.reload = [this] { listener_.trust(load_trust()); };
+  return {ingest};
 }
 
 void run_exporter(const ExporterOptions& options) {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <memory>
+#include <vector>
+
 #include "common/net/asio.hpp"
 #include "exporter/fleet.hpp"
 #include "exporter/ingest_listener.hpp"
 #include "exporter/options.hpp"
 #include "exporter/percent_gauge.hpp"
+#include "exporter/reloader.hpp"
 #include "exporter/self_metrics.hpp"
 #include "exporter/session.hpp"
 #include "exporter/web_server.hpp"
@@ -30,11 +34,16 @@ class Exporter {
   [[nodiscard]] const WebServer& web() const { return web_; }
 
  private:
+  [[nodiscard]] std::shared_ptr<const Trust> load_trust();
+  [[nodiscard]] std::vector<Reloader::Source> reloaded();
+
+  TrustFiles trust_files_;
   Fleet fleet_;
   PercentGauge gauge_;
   SelfMetrics metrics_;
   IngestListener listener_;
-  WebServer web_;  // last: it goes first, so that no scrape sees a dying object
+  WebServer web_;  // before all that its pages show: so that no scrape sees a dying object
+  Reloader reloader_;
 };
 
 /// Runs an exporter until SIGTERM or SIGINT.  Throws std::exception when it cannot start.

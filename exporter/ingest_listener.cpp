@@ -25,6 +25,19 @@ constexpr std::chrono::milliseconds kMinAcceptPause{10};
 constexpr std::chrono::milliseconds kMaxAcceptPause{1000};
 constexpr int kReturnsPerSecond = 500;  ///< of agents, after a restart
 
+/// Tokens and certificates end while their agents are connected.
+constexpr std::chrono::seconds kBetweenJudgements{10};
+
+/// A handshake of TLS costs about 0.4 ms: they shall not take the time of those who are in.
+constexpr double kHandshakesPerSecond = 1000;
+constexpr double kHandshakeBurst = 100;
+
+/// Attempts of one address that may fail.  A site of a thousand agents with a wrong token makes
+/// four a second.
+constexpr double kFailuresPerSecond = 10;
+constexpr double kFailureBurst = 200;
+constexpr std::size_t kMaxFailingPlaces = 4096;
+
 /// A kernel may be built or started without IPv6.
 bool has_ipv6(asio::io_context& io) {
   std::error_code ec;
@@ -42,6 +55,12 @@ tcp::endpoint to_endpoint(asio::io_context& io, const HostPort& address) {
 asio::ip::address unmapped(const asio::ip::address& address) {
   if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
   return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+}
+
+/// Who may have one IPv6 address may have all of its /64.
+std::string place_of(const asio::ip::address& address) {
+  if (address.is_v4()) return address.to_string();
+  return asio::ip::make_network_v6(address.to_v6(), 64).canonical().to_string();
 }
 
 bool contains(const std::string& cidr, const asio::ip::address& address) {
@@ -70,8 +89,15 @@ IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& f
                settings_.limits,
                settings_.groups,
                settings_.peak_window,
-               [this](ConnectionId id) { close_connection(id); }},
+               settings_.trust,
+               [this](ConnectionId id) { close_connection(id); },
+               [this](ConnectionId id) { newcomers_.erase(id); },
+               [this](const asio::ip::address& address) {
+                 failures_.count(place_of(address), std::chrono::steady_clock::now());
+               }},
       sweep_(io),
+      handshakes_(kHandshakesPerSecond, kHandshakeBurst, std::chrono::steady_clock::now()),
+      failures_(kFailuresPerSecond, kFailureBurst, kMaxFailingPlaces),
       random_(std::random_device{}()) {
   for (const HostPort& address : settings_.addresses) acceptors_.push_back(listen(address));
 }
@@ -105,6 +131,17 @@ void IngestListener::start() {
   asio::co_spawn(io_, keep_deadlines(), on_end);
 }
 
+void IngestListener::trust(std::shared_ptr<const Trust> trust) {
+  const bool authorities_changed = !trust->has_authorities_of(*context_.trust);
+  context_.trust = std::move(trust);
+  judge_again(authorities_changed);
+}
+
+void IngestListener::judge_again(bool authorities_changed) {
+  judged_at_ = std::chrono::steady_clock::now();
+  for (const auto& [id, session] : sessions_) session->judge_again(authorities_changed);
+}
+
 void IngestListener::stop() {
   if (stop_deadline_) return;
   stop_deadline_ = std::chrono::steady_clock::now() + kStopLinger;
@@ -135,11 +172,20 @@ asio::awaitable<void> IngestListener::accept_for_ever(tcp::acceptor& acceptor) {
     if (!ec) {
       pause = kMinAcceptPause;
       admit(std::move(socket));
+      if (context_.trust->tls()) {
+        const auto now = std::chrono::steady_clock::now();
+        handshakes_.take(now);
+        again.expires_after(handshakes_.debt(now));
+        co_await again.async_wait(net::use_nothrow);
+      }
       continue;
     }
     if (ec == asio::error::connection_aborted) continue;  // it left while it waited in line
     // Out of descriptors or memory: trying at once would only spin.
-    log::warn("cannot accept connections", {{"reason", ec.message()}});
+    if (const auto held_back = accept_log_.admit(std::chrono::steady_clock::now())) {
+      log::warn("cannot accept connections",
+                {{"reason", ec.message()}, {"not_logged", std::to_string(*held_back)}});
+    }
     again.expires_after(pause);
     co_await again.async_wait(net::use_nothrow);
     pause = std::min(2 * pause, kMaxAcceptPause);
@@ -150,10 +196,21 @@ void IngestListener::admit(tcp::socket socket) {
   std::error_code ec;
   const tcp::endpoint peer = socket.remote_endpoint(ec);
   if (ec) return;  // gone already
-  if (sessions_.size() >= settings_.max_connections) return turn_away(std::move(socket));
+  const auto address = unmapped(peer.address());
+  if (failures_.is_spent(place_of(address), std::chrono::steady_clock::now())) {
+    return turn_away(std::move(socket), RefusalCode::rate,
+                     "too many attempts from this address have failed; see the exporter's log for "
+                     "why, and try again in a minute");
+  }
+  if (sessions_.size() >= settings_.max_connections) {
+    return turn_away(std::move(socket), RefusalCode::capacity,
+                     "the exporter has as many connections as it may; try again, or raise its "
+                     "--ingest.max-agents and its limit of open files");
+  }
+  if (newcomers_.size() >= settings_.max_newcomers) make_room_for_a_newcomer();
   Connection connection;
   connection.id = ++last_id_;
-  connection.address = unmapped(peer.address());
+  connection.address = address;
   connection.peer = format_host_port({connection.address.to_string(), peer.port()});
   connection.stream = std::make_shared<net::Stream>(std::move(socket));
   const auto id = connection.id;
@@ -161,22 +218,32 @@ void IngestListener::admit(tcp::socket socket) {
       context_, std::move(connection),
       std::chrono::steady_clock::now() + settings_.limits.handshake_timeout);
   sessions_[id] = session;
+  newcomers_.insert(id);
   auto on_end = [this, id](const std::exception_ptr& failure) { on_session_end(id, failure); };
   asio::co_spawn(io_, serve(std::move(session)), std::move(on_end));
 }
 
-/// A full house costs no session: one line, if the socket takes it at once.
-void IngestListener::turn_away(tcp::socket socket) {
-  context_.metrics.connection_refused(RefusalCode::capacity);
+/// Who was refused already goes, else the oldest that said nothing yet, else the oldest.
+void IngestListener::make_room_for_a_newcomer() {
+  const auto standing = [this](ConnectionId id) { return sessions_.at(id)->standing(); };
+  const ConnectionId id = *std::ranges::min_element(newcomers_, {}, standing);
+  if (standing(id) != Standing::refused) {
+    context_.metrics.connection_refused(RefusalCode::handshake_timeout);
+  }
+  newcomers_.erase(id);
+  sessions_.at(id)->close();
+}
+
+/// Costs no session: one line, if the socket takes it at once.
+void IngestListener::turn_away(tcp::socket socket, RefusalCode code, std::string_view message) {
+  context_.metrics.connection_refused(code);
   Refusal refusal;
-  refusal.code = std::string(kRefusalCodeNames[RefusalCode::capacity]);
-  refusal.message =
-      "the exporter has as many connections as it may; try again, or raise its "
-      "--ingest.max-agents and its limit of open files";
+  refusal.code = std::string(kRefusalCodeNames[code]);
+  refusal.message = std::string(message);
   refusal.retry_after = std::chrono::seconds(30);
   std::error_code ignored;
   socket.non_blocking(true, ignored);
-  socket.write_some(asio::buffer(encode(refusal)), ignored);
+  if (!context_.trust->tls()) socket.write_some(asio::buffer(encode(refusal)), ignored);
   if (const auto held_back = context_.refusal_log.admit(std::chrono::steady_clock::now())) {
     log::warn("connection refused", {{"code", refusal.code},
                                      {"reason", refusal.message},
@@ -187,8 +254,10 @@ void IngestListener::turn_away(tcp::socket socket) {
 asio::awaitable<void> IngestListener::serve(std::shared_ptr<AgentSession> session) {
   std::optional<Connection> legacy = co_await session->run();
   if (!legacy || stop_deadline_) co_return;
+  newcomers_.erase(legacy->id);
   if (!is_legacy_allowed(legacy->address)) {
     context_.metrics.connection_refused(RefusalCode::endpoint_denied);
+    context_.failed(legacy->address);
     log_legacy_refusal("legacy client denied; --ingest.legacy-allow opens the port to it",
                        legacy->peer);
     legacy->stream->close();
@@ -215,13 +284,17 @@ void IngestListener::log_legacy_refusal(std::string_view message, std::string_vi
 }
 
 void IngestListener::on_session_end(ConnectionId id, const std::exception_ptr& failure) {
+  newcomers_.erase(id);
   sessions_.erase(id);
   if (stop_deadline_) sweep_.cancel();
   if (!failure) return;
+  const auto held_back = failure_log_.admit(std::chrono::steady_clock::now());
+  if (!held_back) return;
   try {
     std::rethrow_exception(failure);
   } catch (const std::exception& error) {
-    log::error("a session failed", {{"reason", error.what()}});
+    log::error("a session failed",
+               {{"reason", error.what()}, {"not_logged", std::to_string(*held_back)}});
   }
 }
 
@@ -232,6 +305,7 @@ asio::awaitable<void> IngestListener::keep_deadlines() {
     const auto lateness = std::chrono::steady_clock::now() - sweep_.expiry();
     if (lateness > kOwnPause) forgive(lateness);
     enforce_deadlines();
+    if (std::chrono::steady_clock::now() - judged_at_ > kBetweenJudgements) judge_again(false);
     fleet_.expire(Moment::now());
   }
 }

@@ -8,12 +8,15 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/host_port.hpp"
 #include "common/net/asio.hpp"
+#include "common/token_bucket.hpp"
+#include "exporter/failure_budget.hpp"
 #include "exporter/fleet.hpp"
 #include "exporter/session.hpp"
 
@@ -32,7 +35,9 @@ class IngestListener {
     std::vector<std::string> legacy_allow;  ///< CIDR blocks
     std::size_t max_legacy_connections = 64;
     std::size_t max_connections =
-        10'512;  ///< agents, and newcomers that have not said who they are
+        10'512;                       ///< agents, and newcomers that have not said who they are
+    std::size_t max_newcomers = 512;  ///< of them; one more, and the least of them goes
+    std::shared_ptr<const Trust> trust = std::make_shared<const Trust>();
     MetricGroups groups = MetricGroups::usual();
     std::chrono::milliseconds peak_window = kDefaultPeakWindow;
     SessionLimits limits;
@@ -42,6 +47,9 @@ class IngestListener {
   IngestListener(asio::io_context& io, Settings settings, Fleet& fleet, SelfMetrics& metrics);
 
   void start();
+
+  /// From now on these are trusted; whoever no longer is, is sent away.
+  void trust(std::shared_ptr<const Trust> trust);
 
   /// No newcomers; a goodbye to all, with a wait that spreads their return over 1 s for each 500 of
   /// them.
@@ -55,8 +63,10 @@ class IngestListener {
 
   [[nodiscard]] asio::ip::tcp::acceptor listen(const HostPort& address);
   [[nodiscard]] asio::awaitable<void> accept_for_ever(asio::ip::tcp::acceptor& acceptor);
+  void judge_again(bool authorities_changed);
   void admit(asio::ip::tcp::socket socket);
-  void turn_away(asio::ip::tcp::socket socket);
+  void make_room_for_a_newcomer();
+  void turn_away(asio::ip::tcp::socket socket, RefusalCode code, std::string_view message);
   [[nodiscard]] asio::awaitable<void> serve(std::shared_ptr<AgentSession> session);
   void log_legacy_refusal(std::string_view message, std::string_view peer);
   void on_session_end(ConnectionId id, const std::exception_ptr& failure);
@@ -72,7 +82,13 @@ class IngestListener {
   SessionContext context_;
   std::list<asio::ip::tcp::acceptor> acceptors_;
   asio::steady_timer sweep_;
+  TokenBucket handshakes_;
+  FailureBudget failures_;
   std::map<ConnectionId, std::shared_ptr<Session>> sessions_;
+  std::set<ConnectionId> newcomers_;  ///< of them, who was not welcomed yet: the oldest first
+  std::chrono::steady_clock::time_point judged_at_;
+  log::PeerThrottle accept_log_;
+  log::PeerThrottle failure_log_;
   std::size_t legacy_connections_ = 0;
   ConnectionId last_id_ = 0;
   std::mt19937_64 random_;

@@ -13,7 +13,10 @@ LegacySession::LegacySession(SessionContext& context, Connection connection)
       deadline_(std::chrono::steady_clock::now() + kIdleTimeout) {}
 
 asio::awaitable<void> LegacySession::run() {
-  log::info("legacy client connected", {{"peer", connection_.peer}});
+  if (const auto held_back = context_.connect_log.admit(std::chrono::steady_clock::now())) {
+    log::info("legacy client connected",
+              {{"peer", connection_.peer}, {"not_logged", std::to_string(*held_back)}});
+  }
   bool is_understood = take(std::exchange(connection_.opening, {}));
   while (is_understood) {
     const std::string_view bytes = co_await reader_.read();
@@ -24,8 +27,11 @@ asio::awaitable<void> LegacySession::run() {
   if (!is_understood) context_.metrics.connection_refused(RefusalCode::bad_field);
   connection_.stream->close();
   context_.fleet.withdraw(connection_.id);
-  log::info("legacy client disconnected",
-            {{"peer", connection_.peer}, {"reason", is_understood ? "left" : "bad message"}});
+  if (const auto held_back = context_.disconnect_log.admit(std::chrono::steady_clock::now())) {
+    log::info("legacy client disconnected", {{"peer", connection_.peer},
+                                             {"reason", is_understood ? "left" : "bad message"},
+                                             {"not_logged", std::to_string(*held_back)}});
+  }
 }
 
 bool LegacySession::take(std::string_view bytes) {

@@ -62,6 +62,11 @@ std::optional<std::string> parse_cidr(std::string_view text) {
   return std::string(text);
 }
 
+std::optional<std::string> parse_file_name(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return std::string(text);
+}
+
 /// Where a socket can be bound without asking a resolver.
 std::optional<HostPort> parse_listen_address(std::string_view text) {
   auto address = parse_host_port(text);
@@ -96,15 +101,39 @@ std::optional<std::string> parse_telemetry_path(std::string_view path) {
 
 // What holds for all of them together.
 
+std::optional<std::string> check_ingest_tls(const ExporterOptions& options) {
+  if (!options.ingest_tls) return std::nullopt;
+  const net::TlsServerSettings& tls = *options.ingest_tls;
+  if (tls.cert_file.empty()) {
+    return "--ingest.tls-cert-file: missing beside the other --ingest.tls-* flags; give it the "
+           "exporter's certificate in PEM form";
+  }
+  if (tls.key_file.empty()) {
+    return "--ingest.tls-key-file: missing beside --ingest.tls-cert-file; give it the private key "
+           "of that certificate in PEM form";
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> check_ingest_doors(const ExporterOptions& options) {
-  if (options.allow_anonymous) return std::nullopt;
+  const bool asks_for_certificates =
+      options.ingest_tls && !options.ingest_tls->client_ca_file.empty();
+  const bool asks_for_tokens = !options.tokens_file.empty();
   for (const HostPort& address : options.ingest_addresses) {
     if (is_loopback(address.host)) continue;
-    return "--ingest.listen-address: " + in_quotes(format_host_port(address)) +
-           " is open to other machines, and agents cannot prove yet who they are: anybody who "
-           "reaches it could report under any machine's name. If every machine that can reach it "
-           "is trusted (a private network, a VPN, a firewall), add --ingest.allow-anonymous; "
-           "otherwise listen on 127.0.0.1";
+    const std::string which = "--ingest.listen-address: " + in_quotes(format_host_port(address));
+    if (asks_for_tokens && !options.ingest_tls) {
+      return which +
+             " is open to other machines, and agents would send their tokens in plain text; add "
+             "--ingest.tls-cert-file and --ingest.tls-key-file";
+    }
+    if (asks_for_certificates || asks_for_tokens || options.allow_anonymous) continue;
+    return which +
+           " is open to other machines, and no agent would have to prove who it is: anybody who "
+           "reaches it could report under any machine's name. Run 'cpu-monitor-exporter enroll "
+           "NAME' for each machine, or give --ingest.tokens-file or --ingest.tls-client-ca-file. "
+           "If every machine that can reach it is trusted (a private network, a VPN, a firewall), "
+           "add --ingest.allow-anonymous";
   }
   return std::nullopt;
 }
@@ -139,12 +168,29 @@ ValueKind<HostPort> listen_address(std::string expected) {
   return {"ADDRESS:PORT", std::move(expected), parse_listen_address, format_host_port};
 }
 
-void add_ingest_flags(CommandLine& command_line, ExporterOptions& options) {
+void add_ingest_flags(CommandLine& command_line, ExporterOptions& options,
+                      net::TlsServerSettings& tls) {
+  const ValueKind<std::string> file{"FILE", "a file name", parse_file_name, as_it_is};
   command_line.add_list(
       {"--ingest.listen-address", "Where agents connect"},
       listen_address("ADDRESS:PORT, such as 127.0.0.1:8080, [::1]:8080 or :8080 (every address); "
                      "ADDRESS is an IP address or localhost, no other name"),
       options.ingest_addresses);
+  command_line.add_value({"--ingest.tls-cert-file",
+                          "The certificate agents see, PEM, with what stands between it and its "
+                          "authority; TLS 1.3 from then on",
+                          "plain text"},
+                         file, tls.cert_file);
+  command_line.add_value({"--ingest.tls-key-file", "Its private key, PEM", "none"}, file,
+                         tls.key_file);
+  command_line.add_value({"--ingest.tls-client-ca-file",
+                          "Agents must show a certificate of one of these authorities, PEM, that "
+                          "holds their endpoint; revocation lists may stand there too",
+                          "none"},
+                         file, tls.client_ca_file);
+  command_line.add_value(
+      {"--ingest.tokens-file", "Who may report, by token (docs/security.md)", "none"}, file,
+      options.tokens_file);
   command_line.add_switch(
       {"--ingest.allow-anonymous", "Listen beyond loopback though no agent can prove its name"},
       options.allow_anonymous);
@@ -218,13 +264,15 @@ ExporterCommand parse_command_line(int argc, const char* const* argv) {
   ExporterOptions options;
   std::vector<MetricGroup> groups = groups_in(options.collect);
   CommandLine command_line(kProgram, kDescription);
-  add_ingest_flags(command_line, options);
+  net::TlsServerSettings tls;
+  add_ingest_flags(command_line, options, tls);
   add_agent_flags(command_line, options);
   add_web_flags(command_line, options, groups);
   command_line.add_log_flags(options.log_level, options.log_format);
   return command_line.parse(argc, argv, options, [&]() -> std::optional<std::string> {
     options.collect = set_of(groups);
-    for (const auto check : {check_ingest_doors, check_web_doors, check_ages}) {
+    if (tls != net::TlsServerSettings{}) options.ingest_tls = tls;
+    for (const auto check : {check_ingest_tls, check_ingest_doors, check_web_doors, check_ages}) {
       if (auto fault = check(options)) return fault;
     }
     return std::nullopt;

@@ -140,6 +140,14 @@ Counter& add_counter(prometheus::Registry& registry, const char* name, const cha
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
 }
 
+Gauge& add_gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+double to_seconds(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
 template <class Metric, class Enum, std::size_t N>
 std::array<Metric*, N> add_each(prometheus::Family<Metric>& family, const char* label,
                                 const NameTable<Enum, N>& names) {
@@ -166,6 +174,10 @@ struct SelfMetrics::Impl {
   Counter& received_bytes;
   std::array<Gauge*, kAgentStateNames.size()> agents;
   Gauge& legacy_connections;
+  Gauge& reload_successful;
+  Gauge& reload_success_time;
+  prometheus::Family<Gauge>& certificate_ends;
+  std::array<Gauge*, kWatchedCertificateNames.size()> certificates{};  ///< null: there is none
 };
 
 SelfMetrics::Impl::Impl()
@@ -195,7 +207,17 @@ SelfMetrics::Impl::Impl()
                              .Help("Open connections of clients that report a percentage without "
                                    "a name.")
                              .Register(registry)
-                             .Add({})) {
+                             .Add({})),
+      reload_successful(add_gauge(registry, "cpu_monitor_exporter_config_last_reload_successful",
+                                  "Whether the files of certificates, tokens and the web could be "
+                                  "read when they were read last.")),
+      reload_success_time(
+          add_gauge(registry, "cpu_monitor_exporter_config_last_reload_success_timestamp_seconds",
+                    "When these files were last read with success.")),
+      certificate_ends(prometheus::BuildGauge()
+                           .Name("cpu_monitor_exporter_certificate_not_after_timestamp_seconds")
+                           .Help("When a certificate ends; of authorities, the first to end.")
+                           .Register(registry)) {
   prometheus::BuildGauge()
       .Name("cpu_monitor_exporter_build_info")
       .Help("The version and the git revision the exporter was built from.")
@@ -229,6 +251,26 @@ void SelfMetrics::bytes_received(std::size_t bytes) {
 
 void SelfMetrics::legacy_connections(std::size_t count) {
   impl_->legacy_connections.Set(static_cast<double>(count));
+}
+
+void SelfMetrics::config_reloaded(bool is_successful, std::chrono::system_clock::time_point now) {
+  impl_->reload_successful.Set(is_successful ? 1 : 0);
+  if (is_successful) impl_->reload_success_time.Set(to_seconds(now));
+}
+
+void SelfMetrics::certificate_ends(WatchedCertificate which,
+                                   std::optional<std::chrono::system_clock::time_point> when) {
+  const std::lock_guard lock(impl_->render_mutex);
+  Gauge*& gauge = impl_->certificates[static_cast<std::size_t>(which)];
+  if (!when) {
+    if (gauge != nullptr) impl_->certificate_ends.Remove(std::exchange(gauge, nullptr));
+    return;
+  }
+  if (gauge == nullptr) {
+    gauge = &impl_->certificate_ends.Add(
+        {{"certificate", std::string(kWatchedCertificateNames[which])}});
+  }
+  gauge->Set(to_seconds(*when));
 }
 
 void SelfMetrics::render(const FleetSnapshot& fleet, PageWriter& page) {

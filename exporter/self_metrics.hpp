@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "common/messages.hpp"
 #include "common/name_table.hpp"
@@ -23,6 +25,11 @@ enum class RejectReason : std::uint8_t {
 inline constexpr NameTable<RejectReason, 6> kRejectReasonNames{
     {"bad_json", "bad_field", "line_too_long", "capacity", "sequence_not_rising", "unknown_type"}};
 
+/// Whose end is shown in advance.
+enum class WatchedCertificate : std::uint8_t { ingest, ingest_client_ca, web, web_client_ca };
+inline constexpr NameTable<WatchedCertificate, 4> kWatchedCertificateNames{
+    {"ingest", "ingest_client_ca", "web", "web_client_ca"}};
+
 /// The exporter's own series: cpu_monitor_exporter_* and process_*, as prometheus-cpp counters and
 /// gauges in a Registry. Every counter stands at 0 before its first event.
 ///
@@ -39,6 +46,11 @@ class SelfMetrics {
   void sample_rejected(RejectReason reason);
   void bytes_received(std::size_t bytes);
   void legacy_connections(std::size_t count);
+  /// Files were read anew, or could not be.
+  void config_reloaded(bool is_successful, std::chrono::system_clock::time_point now);
+  /// None: there is no such certificate.
+  void certificate_ends(WatchedCertificate which,
+                        std::optional<std::chrono::system_clock::time_point> when);
 
   /// Appends all of it to `page`, with the agents counted by state from `fleet` and process_* read
   /// now.

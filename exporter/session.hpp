@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "common/net/stream.hpp"
 #include "exporter/fleet.hpp"
 #include "exporter/self_metrics.hpp"
+#include "exporter/trust.hpp"
 
 namespace cpu_monitor::exporter {
 
@@ -39,10 +41,24 @@ struct SessionContext {
   SessionLimits limits;
   MetricGroups groups;
   std::chrono::milliseconds peak_window;
+  std::shared_ptr<const Trust> trust;  ///< replaced by a reload
   std::function<void(Fleet::ConnectionId)> close_connection;
-  log::Throttle refusal_log{std::chrono::seconds(1)};
+  std::function<void(Fleet::ConnectionId)> welcomed;
+  /// A newcomer failed to prove itself, or to make sense.
+  std::function<void(const asio::ip::address&)> failed;
+  log::PeerThrottle refusal_log{};
+  log::PeerThrottle connect_log{};
+  log::PeerThrottle disconnect_log{};
   ReadBuffer read_buffer{};  ///< of whoever reads just now
   CpuSample spare{};         ///< its memory serves for the next sample
+};
+
+/// How far a connection has come; of newcomers, the first of these make room for others.
+enum class Standing : std::uint8_t {
+  refused,  ///< our last line is on its way
+  silent,   ///< nothing came yet
+  spoke,
+  welcomed,
 };
 
 /// One connection, as the listener sees it.  Threads: the ingest thread's.
@@ -55,6 +71,12 @@ class Session {
 
   /// The exporter was not running for `pause`: the peer gets that much longer.
   virtual void forgive(std::chrono::milliseconds pause) = 0;
+
+  /// Time went by, or the exporter trusts others now: ends the connection of who is not among them.
+  /// `authorities_changed`: of certificates.
+  virtual void judge_again(bool authorities_changed) = 0;
+
+  [[nodiscard]] virtual Standing standing() const = 0;
 
   /// The exporter stops: say so, and end.
   virtual void say_goodbye(std::chrono::milliseconds retry_after) = 0;

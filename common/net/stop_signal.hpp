@@ -13,7 +13,8 @@ namespace cpu_monitor::net {
 ///
 /// From then on the process ends in every case, with exit code 0, since it was asked to go: at a
 /// second signal at once, and kStopDeadline after the first even if something blocks the thread (a
-/// running name look-up cannot be cancelled, and a web server waits for its slow readers).
+/// running name look-up cannot be cancelled, a file system may not answer, and a web server waits
+/// for its slow readers).
 ///
 /// Also ignores SIGPIPE: a peer that hangs up is an error code, not the end.
 /// Ownership: must outlive the run of `io`.  Threads: the io_context's.

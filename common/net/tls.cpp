@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "common/host_port.hpp"
+#include "common/secret_file.hpp"
 
 namespace cpu_monitor::net {
 namespace {
@@ -82,6 +83,7 @@ void set_common_options(SSL_CTX* context) {
 
 void use_own_certificate(SSL_CTX* context, const std::string& cert_file,
                          const std::string& key_file) {
+  require_private(key_file);
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, cert_file.c_str()) != 1) {
     refuse_file(cert_file, "holds no certificate in PEM form that can be read and used");
@@ -93,26 +95,38 @@ void use_own_certificate(SSL_CTX* context, const std::string& cert_file,
   }
 }
 
+struct Authorities {
+  std::optional<Time> first_end;
+  std::string digest;  ///< of each certificate and list
+};
+
 /// Believes the authorities of `file`.  With revocation lists there, every certificate is looked up
-/// in its authority's.  Returns when the first authority ends.
-std::optional<Time> believe(SSL_CTX* context, const std::string& file) {
+/// in its authority's.
+Authorities believe(SSL_CTX* context, const std::string& file) {
   ERR_clear_error();
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
   if (X509_STORE_load_file(store, file.c_str()) != 1) {
     refuse_file(file, "holds no certificate of an authority in PEM form that can be read");
   }
-  std::optional<Time> first_end;
+  Authorities authorities;
   const STACK_OF(X509_OBJECT)* const objects = X509_STORE_get0_objects(store);
   for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
     const X509_OBJECT* const object = sk_X509_OBJECT_value(objects, i);
-    if (X509_OBJECT_get_type(object) == X509_LU_CRL) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    if (const X509_CRL* const list = X509_OBJECT_get0_X509_CRL(object)) {
       X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
-    } else {
-      first_end = earlier(first_end, not_after(X509_OBJECT_get0_X509(object)));
+      X509_CRL_digest(list, EVP_sha256(), digest.data(), &size);
+    } else if (const X509* const certificate = X509_OBJECT_get0_X509(object)) {
+      authorities.first_end = earlier(authorities.first_end, not_after(certificate));
+      X509_digest(certificate, EVP_sha256(), digest.data(), &size);
     }
+    authorities.digest.append(digest.begin(), digest.begin() + size);
   }
-  if (!first_end) throw std::runtime_error(file + ": holds no certificate of an authority");
-  return first_end;
+  if (!authorities.first_end) {
+    throw std::runtime_error(file + ": holds no certificate of an authority");
+  }
+  return authorities;
 }
 
 /// The 32 bytes that `text` spells in hexadecimal digits, or none.
@@ -221,7 +235,9 @@ std::shared_ptr<const TlsContext> TlsContext::of_server(const TlsServerSettings&
   use_own_certificate(context, settings.cert_file, settings.key_file);
   made->certificate_not_after_ = not_after(SSL_CTX_get0_certificate(context));
   if (!settings.client_ca_file.empty()) {
-    made->ca_not_after_ = believe(context, settings.client_ca_file);
+    Authorities authorities = believe(context, settings.client_ca_file);
+    made->ca_not_after_ = authorities.first_end;
+    made->ca_digest_ = std::move(authorities.digest);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
   return made;
@@ -244,7 +260,7 @@ std::shared_ptr<const TlsContext> TlsContext::of_client(const TlsClientSettings&
     made->ca_pin_ = *digest;
     SSL_CTX_set_cert_verify_callback(context, verify_with_pin, &made->ca_pin_);
   } else if (!settings.ca_file.empty()) {
-    made->ca_not_after_ = believe(context, settings.ca_file);
+    made->ca_not_after_ = believe(context, settings.ca_file).first_end;
   } else if (SSL_CTX_set_default_verify_paths(context) != 1) {
     throw std::runtime_error("the system's certificate authorities cannot be read: " +
                              last_error());
@@ -270,7 +286,10 @@ TlsSession::Outcome TlsSession::handshake() {
   const Outcome outcome = outcome_of(SSL_do_handshake(session_.get()));
   if (outcome == Outcome::done) {
     const X509* const certificate = SSL_get0_peer_certificate(session_.get());
-    if (certificate != nullptr) peer_names_ = names_of(certificate);
+    if (certificate != nullptr) {
+      peer_names_ = names_of(certificate);
+      peer_not_after_ = not_after(certificate);
+    }
   }
   if (outcome == Outcome::ended) {
     note_failure(TlsFailure::Kind::closed, "the connection ended within the handshake");
@@ -331,7 +350,7 @@ TlsSession::Outcome TlsSession::outcome_of(int result) {
     default:
       break;
   }
-  const unsigned long error = ERR_peek_error();
+  const unsigned long error = ERR_peek_last_error();  // the outermost of what it met
   const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
   if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
     note_failure(TlsFailure::Kind::closed, "the connection ended");

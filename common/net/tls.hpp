@@ -83,6 +83,11 @@ class TlsContext {
     return ca_not_after_;
   }
 
+  /// Whether both believe the same authorities, by the same revocation lists.
+  [[nodiscard]] bool has_authorities_of(const TlsContext& other) const {
+    return ca_digest_ == other.ca_digest_;
+  }
+
  private:
   friend class TlsSession;
   TlsContext();
@@ -90,7 +95,8 @@ class TlsContext {
   std::unique_ptr<ssl_ctx_st, void (*)(ssl_ctx_st*)> context_;
   bool is_server_ = false;
   std::string server_name_;
-  std::string ca_pin_;  ///< 32 bytes, or none
+  std::string ca_pin_;     ///< 32 bytes, or none
+  std::string ca_digest_;  ///< of all authorities and lists, or none
   std::optional<std::chrono::system_clock::time_point> certificate_not_after_;
   std::optional<std::chrono::system_clock::time_point> ca_not_after_;
 };
@@ -131,6 +137,11 @@ class TlsSession {
   /// Of the peer's certificate, after the handshake; none when it showed none.
   [[nodiscard]] const std::optional<PeerNames>& peer_names() const { return peer_names_; }
 
+  /// When the peer's certificate ends.
+  [[nodiscard]] std::optional<std::chrono::system_clock::time_point> peer_not_after() const {
+    return peer_not_after_;
+  }
+
   /// Whether `context` would believe the peer's certificate now.  True for a peer without one, if
   /// `context` asks for none.
   [[nodiscard]] bool is_trusted_by(const TlsContext& context) const;
@@ -142,6 +153,7 @@ class TlsSession {
   std::shared_ptr<const TlsContext> context_;
   std::unique_ptr<ssl_st, void (*)(ssl_st*)> session_;
   std::optional<PeerNames> peer_names_;
+  std::optional<std::chrono::system_clock::time_point> peer_not_after_;
   TlsFailure failure_;
 };
 

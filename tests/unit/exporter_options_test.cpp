@@ -235,8 +235,14 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& param) { return param.param.name; });
 
 /// What a refusal to open the ingest port must say.
-const Arguments kIngestDoor{"--ingest.listen-address", "any machine's name",
-                            "--ingest.allow-anonymous", "127.0.0.1"};
+const Arguments kIngestDoor{"--ingest.listen-address",     "any machine's name",
+                            "--ingest.allow-anonymous",    "--ingest.tokens-file",
+                            "--ingest.tls-client-ca-file", "enroll"};
+
+/// TLS alone says who the exporter is, not who the agent is.
+const Arguments kTlsWithoutIdentity{"--ingest.tls-cert-file",  "c.pem",
+                                    "--ingest.tls-key-file",   "k.pem",
+                                    "--ingest.listen-address", ":8080"};
 
 INSTANTIATE_TEST_SUITE_P(
     IngestDoor, ExporterBadUsage,
@@ -253,7 +259,28 @@ INSTANTIATE_TEST_SUITE_P(
                 kIngestDoor},
         BadCase{"SwitchedOff",
                 {"--ingest.allow-anonymous=false", "--ingest.listen-address", ":8080"},
-                kIngestDoor}),
+                kIngestDoor},
+        BadCase{"TlsAlone", kTlsWithoutIdentity, kIngestDoor},
+        BadCase{"TokensInPlainText",
+                {"--ingest.tokens-file", "t", "--ingest.listen-address", ":8080"},
+                {"--ingest.listen-address", "plain text", "--ingest.tls-cert-file"}},
+        BadCase{"TokensInPlainTextThoughAnonymous",
+                {"--ingest.tokens-file", "t", "--ingest.allow-anonymous", "--ingest.listen-address",
+                 ":8080"},
+                {"--ingest.listen-address", "plain text"}},
+        BadCase{"CertificateWithoutKey",
+                {"--ingest.tls-cert-file", "c.pem"},
+                {"--ingest.tls-key-file", "missing"}},
+        BadCase{"KeyWithoutCertificate",
+                {"--ingest.tls-key-file", "k.pem"},
+                {"--ingest.tls-cert-file", "missing"}},
+        BadCase{"AuthorityWithoutCertificate",
+                {"--ingest.tls-client-ca-file", "ca.pem"},
+                {"--ingest.tls-cert-file", "missing"}},
+        BadCase{"EmptyCertificate",
+                {"--ingest.tls-cert-file", ""},
+                {"--ingest.tls-cert-file", "a file name"}},
+        BadCase{"EmptyTokens", {"--ingest.tokens-file="}, {"--ingest.tokens-file", "a file name"}}),
     [](const auto& param) { return param.param.name; });
 
 /// What a refusal to open the web port must say.
@@ -421,6 +448,56 @@ std::map<std::string, std::string> flags_in(const std::string& manual) {
   return flags;
 }
 
+struct OpenDoorCase {
+  const char* name;
+  Arguments arguments;
+};
+
+class ExporterOpenDoor : public testing::TestWithParam<OpenDoorCase> {};
+
+TEST_P(ExporterOpenDoor, IsOpenedToThoseWhoProveTheirNames) {
+  Arguments arguments = GetParam().arguments;
+  arguments.insert(arguments.end(), {"--ingest.listen-address", ":8080"});
+  const auto command = parse(arguments);
+  ASSERT_TRUE(command.run) << command.text;
+  EXPECT_EQ(command.run->ingest_addresses[0], (HostPort{"", 8080}));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ExporterOpenDoor,
+    testing::Values(OpenDoorCase{"Certificates",
+                                 {"--ingest.tls-cert-file", "c", "--ingest.tls-key-file", "k",
+                                  "--ingest.tls-client-ca-file", "ca"}},
+                    OpenDoorCase{"Tokens",
+                                 {"--ingest.tls-cert-file", "c", "--ingest.tls-key-file", "k",
+                                  "--ingest.tokens-file", "t"}},
+                    OpenDoorCase{"Anonymous", {"--ingest.allow-anonymous"}},
+                    OpenDoorCase{"AnonymousUnderTls",
+                                 {"--ingest.tls-cert-file", "c", "--ingest.tls-key-file", "k",
+                                  "--ingest.allow-anonymous"}}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(ExporterOptionsTls, AreNoneUnlessAsked) {
+  const auto command = parse({});
+  ASSERT_TRUE(command.run);
+  EXPECT_FALSE(command.run->ingest_tls);
+  EXPECT_EQ(command.run->tokens_file, "");
+}
+
+TEST(ExporterOptionsTls, AreTls13Alone) {
+  const auto command = parse({"--ingest.tls-cert-file", "c", "--ingest.tls-key-file", "k"});
+  ASSERT_TRUE(command.run) << command.text;
+  ASSERT_TRUE(command.run->ingest_tls);
+  EXPECT_EQ(command.run->ingest_tls->min_version, net::TlsVersion::tls1_3);
+  EXPECT_EQ(command.run->ingest_tls->cert_file, "c");
+  EXPECT_EQ(command.run->ingest_tls->key_file, "k");
+  EXPECT_EQ(command.run->ingest_tls->client_ca_file, "");
+}
+
+TEST(ExporterOptionsTls, AreNotAskedForTokensOnLoopback) {
+  EXPECT_TRUE(parse({"--ingest.tokens-file", "t"}).run);
+}
+
 TEST(ExporterHelp, HasOneEntryForEveryFlagWithItsDefault) {
   std::set<std::string> names;
   for (const auto& [flag, words] : flags_in(parse({"--help"}).text)) {
@@ -432,9 +509,10 @@ TEST(ExporterHelp, HasOneEntryForEveryFlagWithItsDefault) {
   EXPECT_EQ(names, (std::set<std::string>{
                        "--help", "--version", "--ingest.listen-address", "--ingest.allow-anonymous",
                        "--ingest.legacy-allow", "--ingest.max-agents", "--ingest.max-sample-rate",
-                       "--agent.stale-after", "--agent.forget-after", "--peak.window",
-                       "--web.listen-address", "--web.telemetry-path", "--web.collect",
-                       "--log.level", "--log.format"}));
+                       "--ingest.tls-cert-file", "--ingest.tls-key-file",
+                       "--ingest.tls-client-ca-file", "--ingest.tokens-file", "--agent.stale-after",
+                       "--agent.forget-after", "--peak.window", "--web.listen-address",
+                       "--web.telemetry-path", "--web.collect", "--log.level", "--log.format"}));
 }
 
 TEST(ExporterHelp, SaysThatDetailIsOffByDefault) {

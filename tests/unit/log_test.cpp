@@ -323,5 +323,34 @@ TEST(LogThrottle, CountsAnewAfterEachEventLetThrough) {
   EXPECT_EQ(throttle.admit(start + seconds(99)), 0U);
 }
 
+TEST(LogThrottle, LetsAsManyThroughPerIntervalAsItMay) {
+  const Throttle::Clock::time_point start{};
+  Throttle throttle(seconds(1), 3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(throttle.admit(start), 0U) << i;
+  EXPECT_EQ(throttle.admit(start), std::nullopt);
+  EXPECT_EQ(throttle.admit(start + seconds(1) - std::chrono::nanoseconds(1)), std::nullopt);
+  EXPECT_EQ(throttle.admit(start + seconds(1)), 2U);
+  EXPECT_EQ(throttle.admit(start + seconds(1)), 0U);
+}
+
+TEST(LogThrottle, BeginsAnIntervalWithItsFirstEvent) {
+  const Throttle::Clock::time_point start{};
+  Throttle throttle(seconds(1), 2);
+  EXPECT_EQ(throttle.admit(start), 0U);
+  EXPECT_EQ(throttle.admit(start + std::chrono::milliseconds(1500)), 0U);
+  EXPECT_EQ(throttle.admit(start + std::chrono::milliseconds(2400)), 0U);
+  EXPECT_EQ(throttle.admit(start + std::chrono::milliseconds(2499)), std::nullopt);
+  EXPECT_EQ(throttle.admit(start + std::chrono::milliseconds(2500)), 1U);
+}
+
+TEST(LogThrottle, LetsTenLinesASecondThroughOfWhatPeersCause) {
+  const Throttle::Clock::time_point start{};
+  PeerThrottle throttle;
+  int lines = 0;
+  for (int i = 0; i < 1000; ++i) lines += throttle.admit(start).has_value() ? 1 : 0;
+  EXPECT_EQ(lines, 10);
+  EXPECT_EQ(throttle.admit(start + seconds(1)), 990U);
+}
+
 }  // namespace
 }  // namespace cpu_monitor::log

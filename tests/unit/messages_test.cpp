@@ -634,6 +634,10 @@ INSTANTIATE_TEST_SUITE_P(
         bad_field("BootIdTooLong", hello_with(R"("boot_id":)" + name_of_bytes(129)), "128"),
         bad_field("SessionObject", hello_with(R"("session":{})"), "session"),
         bad_field("SessionWithNewline", hello_with(R"("session":"a\nb")"), "session"),
+        bad_field("TokenNumber", hello_with(R"("token":5)"), "token"),
+        bad_field("TokenNull", hello_with(R"("token":null)"), "token"),
+        bad_field("TokenTooLong", hello_with(R"("token":)" + name_of_bytes(129)), "token"),
+        bad_field("TokenWithNul", hello_with(R"("token":"a\u0000b")"), "token"),
         bad_field("VersionWithEscape", hello_with(R"("agent_version":"\u001b[31mzebra")"),
                   "agent_version"),
         bad_field("VersionWithDelete", hello_with(R"("agent_version":"\u007f")"), "agent_version"),
@@ -734,7 +738,8 @@ INSTANTIATE_TEST_SUITE_P(
         GoodLine{"LongestLabel",
                  hello_with(R"("labels":{)" + name_of_bytes(32) + ':' + name_of_bytes(128) + '}')},
         GoodLine{"UnknownFields",
-                 hello_with(R"("token":5,"kernel":{"sysname":null},"boot_time_s":"x")")},
+                 hello_with(R"("secret":5,"kernel":{"sysname":null},"boot_time_s":"x")")},
+        GoodLine{"LongestToken", hello_with(R"("token":)" + name_of_bytes(128))},
         GoodLine{"FieldsOfFacts", hello_with(R"("models":5,"cpus":null,"online":[-1])")},
         GoodLine{"LongestHost", hello_with_host(host_of("sysname", name_of_bytes(128)))},
         GoodLine{"EmptyTextsOfAHost", hello_with_host(host_of("domainname", R"("")"))},
@@ -802,6 +807,7 @@ TEST(HelloMessage, FitsItsLineWhenTheKernelsTextsAreLongest) {
   Hello hello = full_hello();
   hello.endpoint = std::string(128, 'e');
   hello.session = std::string(32, 's');
+  hello.token = std::string(43, 't');
   hello.host = KernelName{longest_of_uname, longest_of_uname, longest_of_uname,
                           longest_of_uname, longest_of_uname, longest_of_uname};
   hello.labels.clear();

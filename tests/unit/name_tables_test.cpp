@@ -29,7 +29,7 @@ struct MetricGroupNames {
 };
 struct RefusalCodes {
   static constexpr const auto& table = kRefusalCodeNames;
-  static constexpr RefusalCode last = RefusalCode::capacity;
+  static constexpr RefusalCode last = RefusalCode::rate;
 };
 struct LogLevels {
   static constexpr const auto& table = log::kLevelNames;

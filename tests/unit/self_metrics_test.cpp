@@ -214,6 +214,8 @@ TEST(SelfMetrics, HaveEachFamilyOnceWithItsHead) {
   const std::map<std::string, std::string> expected{
       {"cpu_monitor_exporter_agents", "gauge"},
       {"cpu_monitor_exporter_build_info", "gauge"},
+      {"cpu_monitor_exporter_config_last_reload_success_timestamp_seconds", "gauge"},
+      {"cpu_monitor_exporter_config_last_reload_successful", "gauge"},
       {"cpu_monitor_exporter_connections_refused_total", "counter"},
       {"cpu_monitor_exporter_legacy_connections", "gauge"},
       {"cpu_monitor_exporter_received_bytes_total", "counter"},
@@ -228,6 +230,52 @@ TEST(SelfMetrics, HaveEachFamilyOnceWithItsHead) {
   EXPECT_EQ(types, expected);
   EXPECT_EQ(helps.size(), expected.size());
 }
+
+using Seconds = std::chrono::system_clock::time_point;
+
+Seconds at(int seconds) { return Seconds(std::chrono::seconds(seconds)); }
+
+TEST(SelfMetricsReload, SaysWhenItSucceeded) {
+  SelfMetrics metrics;
+  metrics.config_reloaded(true, at(1000));
+  const std::string page = render(metrics);
+  EXPECT_EQ(value(page, "cpu_monitor_exporter_config_last_reload_successful"), "1");
+  EXPECT_EQ(value(page, "cpu_monitor_exporter_config_last_reload_success_timestamp_seconds"),
+            "1000");
+}
+
+TEST(SelfMetricsReload, KeepsTheTimeOfTheLastSuccess) {
+  SelfMetrics metrics;
+  metrics.config_reloaded(true, at(1000));
+  metrics.config_reloaded(false, at(2000));
+  const std::string page = render(metrics);
+  EXPECT_EQ(value(page, "cpu_monitor_exporter_config_last_reload_successful"), "0");
+  EXPECT_EQ(value(page, "cpu_monitor_exporter_config_last_reload_success_timestamp_seconds"),
+            "1000");
+}
+
+class SelfMetricsCertificate : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(SelfMetricsCertificate, IsShownAsLongAsThereIsOne) {
+  const auto which = static_cast<WatchedCertificate>(GetParam());
+  const std::string series =
+      "cpu_monitor_exporter_certificate_not_after_timestamp_seconds{certificate=\"" +
+      std::string(kWatchedCertificateNames[which]) + "\"}";
+  SelfMetrics metrics;
+  EXPECT_EQ(value(render(metrics), series), std::nullopt);
+  metrics.certificate_ends(which, at(5000));
+  metrics.certificate_ends(which, at(6000));
+  EXPECT_EQ(value(render(metrics), series), "6000");
+  metrics.certificate_ends(which, std::nullopt);
+  metrics.certificate_ends(which, std::nullopt);
+  EXPECT_EQ(value(render(metrics), series), std::nullopt);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, SelfMetricsCertificate,
+                         testing::Range<std::size_t>(0, kWatchedCertificateNames.size()),
+                         [](const auto& param) {
+                           return std::string(kWatchedCertificateNames.names[param.param]);
+                         });
 
 TEST(SelfMetrics, AppendToThePage) {
   SelfMetrics metrics;

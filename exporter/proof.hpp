@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+namespace cpu_monitor::exporter {
+
+/// How well a peer proved that it may speak under its endpoint name, the weakest first.
+enum class Proof : std::uint8_t {
+  none,      ///< it showed nothing, and nothing was asked for
+  any_name,  ///< a token that is good for every name: it belongs to the fleet
+  exact,     ///< a token or a certificate for this very name
+};
+
+}  // namespace cpu_monitor::exporter

@@ -1,0 +1,100 @@
+#include "exporter/reloader.hpp"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "common/log.hpp"
+
+namespace cpu_monitor::exporter {
+namespace {
+
+constexpr std::chrono::seconds kBetweenLooks{1};
+
+/// Differs whenever the file was written or replaced.
+std::string signature_of(const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return "none;";
+  std::string text;
+  for (const auto part :
+       {static_cast<long long>(status.st_dev), static_cast<long long>(status.st_ino),
+        static_cast<long long>(status.st_size), static_cast<long long>(status.st_mode),
+        static_cast<long long>(status.st_mtim.tv_sec),
+        static_cast<long long>(status.st_mtim.tv_nsec),
+        static_cast<long long>(status.st_ctim.tv_sec),
+        static_cast<long long>(status.st_ctim.tv_nsec)}) {
+    text.append(std::to_string(part)).append(",");
+  }
+  return text + ";";
+}
+
+void rethrow(const std::exception_ptr& failure) {
+  if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
+}
+
+}  // namespace
+
+Reloader::Reloader(asio::io_context& io, std::vector<Source> sources, SelfMetrics& metrics)
+    : sources_(std::move(sources)),
+      metrics_(metrics),
+      signals_(io, SIGHUP),
+      timer_(io),
+      signature_(signature()) {
+  metrics_.config_reloaded(true, std::chrono::system_clock::now());
+}
+
+void Reloader::start() {
+  asio::co_spawn(timer_.get_executor(), watch(), rethrow);
+  asio::co_spawn(timer_.get_executor(), hear_signals(), rethrow);
+}
+
+void Reloader::stop() {
+  stopping_ = true;
+  timer_.cancel();
+  std::error_code ignored;
+  signals_.cancel(ignored);
+}
+
+asio::awaitable<void> Reloader::watch() {
+  while (!stopping_) {
+    timer_.expires_after(kBetweenLooks);
+    co_await timer_.async_wait(net::use_nothrow);
+    if (!stopping_ && signature() != signature_) reload();
+  }
+}
+
+asio::awaitable<void> Reloader::hear_signals() {
+  while (!stopping_) {
+    auto [failure, signal] = co_await signals_.async_wait(net::use_nothrow);
+    if (!stopping_ && !failure) reload();
+  }
+}
+
+std::string Reloader::signature() const {
+  std::string all;
+  for (const Source& source : sources_) {
+    for (const std::string& file : source.files()) all += signature_of(file);
+  }
+  return all;
+}
+
+void Reloader::reload() {
+  signature_ = signature();  // first: a file that changes while it is read shall be read again
+  bool is_successful = true;
+  for (const Source& source : sources_) {
+    try {
+      source.reload();
+    } catch (const std::exception& failure) {
+      is_successful = false;
+      log::error("files were not reloaded; what they said before stays in force",
+                 {{"reason", failure.what()}});
+    }
+  }
+  if (is_successful) log::info("files reloaded");
+  metrics_.config_reloaded(is_successful, std::chrono::system_clock::now());
+}
+
+}  // namespace cpu_monitor::exporter

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <asio/signal_set.hpp>
+
+#include "common/net/asio.hpp"
+#include "exporter/self_metrics.hpp"
+
+namespace cpu_monitor::exporter {
+
+/// Reads files anew when one of them changes, and all of them at SIGHUP.
+///
+/// What cannot be read or makes no sense changes nothing: what was read before stays, the log says
+/// why, and cpu_monitor_exporter_config_last_reload_successful stands at 0 until it is mended.
+///
+/// Ownership: must outlive the run of `io`.  Threads: the io_context's.
+class Reloader {
+ public:
+  struct Source {
+    std::function<std::vector<std::string>()> files;
+    std::function<void()> reload;  ///< throws std::runtime_error and keeps what it had
+  };
+
+  Reloader(asio::io_context& io, std::vector<Source> sources, SelfMetrics& metrics);
+
+  void start();
+  void stop();
+
+ private:
+  [[nodiscard]] asio::awaitable<void> watch();
+  [[nodiscard]] asio::awaitable<void> hear_signals();
+  [[nodiscard]] std::string signature() const;
+  void reload();
+
+  std::vector<Source> sources_;
+  SelfMetrics& metrics_;
+  asio::signal_set signals_;
+  asio::steady_timer timer_;
+  std::string signature_;  ///< of the files as they were when they were read last
+  bool stopping_ = false;
+};
+
+}  // namespace cpu_monitor::exporter

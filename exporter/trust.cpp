@@ -1,0 +1,59 @@
+#include "exporter/trust.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include "common/secret_file.hpp"
+
+namespace cpu_monitor::exporter {
+namespace {
+
+Credentials read_credentials(const std::string& file) {
+  auto credentials = Credentials::parse(read_secret_file(file, kMaxTokensFileBytes));
+  if (!credentials) throw std::runtime_error(file + ": " + credentials.error().detail);
+  return *std::move(credentials);
+}
+
+}  // namespace
+
+std::vector<std::string> files_of(const TrustFiles& files) {
+  std::vector<std::string> names;
+  if (files.tls) names = {files.tls->cert_file, files.tls->key_file, files.tls->client_ca_file};
+  names.push_back(files.tokens_file);
+  std::erase(names, std::string());
+  return names;
+}
+
+Trust::Trust(const TrustFiles& files) : allow_anonymous_(files.allow_anonymous) {
+  if (files.tls) {
+    tls_ = net::TlsContext::of_server(*files.tls);
+    has_client_ca_ = !files.tls->client_ca_file.empty();
+  }
+  if (!files.tokens_file.empty()) credentials_ = read_credentials(files.tokens_file);
+}
+
+bool Trust::has_authorities_of(const Trust& other) const {
+  if (!tls_ || !other.tls_) return tls_ == other.tls_;
+  return tls_->has_authorities_of(*other.tls_);
+}
+
+std::vector<std::string> Trust::listed() const {
+  return credentials_ ? credentials_->listed() : std::vector<std::string>();
+}
+
+Result<Identity, RefusalCode> Trust::identify(std::string_view endpoint,
+                                              const std::optional<net::PeerNames>& names,
+                                              const std::optional<TokenDigest>& token,
+                                              std::chrono::system_clock::time_point now) const {
+  IdentityRules rules;
+  rules.credentials = credentials_ ? &*credentials_ : nullptr;
+  rules.has_client_ca = has_client_ca_;
+  rules.allow_anonymous = allow_anonymous_;
+  Evidence evidence;
+  evidence.endpoint = endpoint;
+  if (names) evidence.certificate = CertificateNames{names->dns, names->uris};
+  evidence.token = token;
+  return exporter::identify(rules, evidence, now);
+}
+
+}  // namespace cpu_monitor::exporter
