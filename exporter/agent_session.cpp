@@ -58,7 +58,7 @@ asio::awaitable<void> AgentSession::begin_tls() {
   char first_byte = 0;
   std::error_code ec;
   const auto peeked = connection_.stream->peek(asio::buffer(&first_byte, 1), ec);
-  if (ec || peeked == 0 || recognise({&first_byte, 1}) != Caller::tls) co_return;
+  if (ec || peeked == 0 || first_byte != kFirstByteOfTls) co_return;
 
   has_spoken_ = true;
   is_in_handshake_ = true;
@@ -146,7 +146,8 @@ void AgentSession::handle(const Hello& hello) {
   if (hello.token) token_ = digest_of_token(*hello.token);
   auto identity = identify(hello.endpoint);
   if (!identity) return refuse(identity.error().code, identity.error().detail);
-  auto claim = context_.fleet.claim(hello, connection_.id, Moment::now());
+  auto claim =
+      context_.fleet.claim(hello, *std::move(identity), connection_.id, Moment::now());
   if (!claim) {
     return refuse(claim.error().code, claim.error().detail, retry_after(claim.error().code));
   }

@@ -13,7 +13,7 @@
 
 #include "common/messages.hpp"
 #include "common/result.hpp"
-#include "exporter/proof.hpp"
+#include "exporter/identity.hpp"
 
 /// Who may claim which endpoint name.
 ///
@@ -129,12 +129,6 @@ struct Evidence {
   /// Of a certificate that TLS has found to be of the client CA and in force; none: it showed none.
   std::optional<CertificateNames> certificate;
   std::optional<TokenDigest> token;
-};
-
-/// Who a peer is.
-struct Identity {
-  Proof proof = Proof::none;
-  Credentials::Labels labels;  ///< trusted ones, from the tokens file
 };
 
 /// Judges what a peer showed: at its hello, and again after each reload.

@@ -112,6 +112,7 @@ std::shared_ptr<const Trust> Exporter::load_trust() {
     metrics_.certificate_ends(WatchedCertificate::ingest, tls->certificate_not_after());
     metrics_.certificate_ends(WatchedCertificate::ingest_client_ca, tls->ca_not_after());
   }
+  fleet_.expect(trust->listed(), Moment::now());
   return trust;
 }
 

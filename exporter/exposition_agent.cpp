@@ -18,6 +18,7 @@ void render_info(const Rows& rows, PageWriter& page) {
                 "labels.",
                 page);
   for (const Row& row : rows) {
+    if (!row.agent->has_come) continue;
     const AgentIdentity& identity = *row.agent->identity;
     Series series = family.series(row);
     series.label("version", identity.version);
@@ -51,7 +52,10 @@ std::optional<milliseconds> last_sample(const Row& row) {
 
 std::optional<milliseconds> clock_skew(const Row& row) { return row.agent->clock_skew; }
 
-std::optional<std::uint64_t> connects(const Row& row) { return row.agent->connects; }
+std::optional<std::uint64_t> connects(const Row& row) {
+  if (!row.agent->has_come) return std::nullopt;
+  return row.agent->connects;
+}
 
 std::optional<double> process_cpu_seconds(const Row& row) {
   if (row.slow == nullptr || !row.slow->self) return std::nullopt;

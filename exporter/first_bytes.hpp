@@ -14,6 +14,9 @@ enum class Caller : std::uint8_t {
   http,         ///< an HTTP request
 };
 
+/// The type of a TLS handshake record, with which a connection of TLS begins, and no other.
+inline constexpr char kFirstByteOfTls = '\x16';
+
 /// Pure.  Decides within kLegacyPrefix.size() bytes.
 [[nodiscard]] Caller recognise(std::string_view first_bytes);
 

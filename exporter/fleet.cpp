@@ -10,11 +10,24 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::shared_ptr<const AgentIdentity> identity_of(const Hello& hello) {
+/// How much longer than a machine is up its CPUs may have counted, each: what is counted twice or
+/// held too high, on hosts that count steal as they like, is far less.
+constexpr double kTicksPerWall = 2;
+constexpr std::chrono::minutes kTicksSlack{10};
+constexpr std::chrono::hours kMaxUptime{24 * 365 * 50};
+
+using Labels = std::map<std::string, std::string>;
+
+Labels trusted_over_claimed(Labels trusted, const Labels& claimed) {
+  trusted.insert(claimed.begin(), claimed.end());
+  return trusted;
+}
+
+std::shared_ptr<const AgentIdentity> identity_of(const Hello& hello, const Labels& trusted_labels) {
   auto identity = std::make_shared<AgentIdentity>();
   identity->endpoint = hello.endpoint;
   identity->version = hello.agent_version.value_or("");
-  identity->labels = hello.labels;
+  identity->labels = trusted_over_claimed(trusted_labels, hello.labels);
   identity->ticks_per_second = hello.ticks_per_second;
   identity->host = hello.host;
   identity->proc_filesystem = hello.proc_filesystem.value_or("");
@@ -65,6 +78,25 @@ void update_resume(std::optional<Resume>& resume, const CpuSample& sample) {
   shown.cpu = *sample.cpu;
 }
 
+/// Whether a machine that has been up for `resume.uptime` can have counted that.  Whoever may claim
+/// a name could have said it, and an agent that goes on from a counter at its limit shows it
+/// standing for ever.  Generous: it is to keep out what cannot be, not what is odd.
+bool is_plausible(const Resume& resume, std::uint32_t ticks_per_second) {
+  using Seconds = std::chrono::duration<double>;
+  if (resume.uptime > kMaxUptime) return false;
+  const Seconds wall = kTicksPerWall * Seconds(resume.uptime) + Seconds(kTicksSlack);
+  const double limit = wall.count() * ticks_per_second;
+  const auto is_within = [&](const CpuTimes& times, double cpus) {
+    // The two of guests are not in the sum.
+    const Ticks guest = std::max(times[CpuMode::guest], times[CpuMode::guest_nice]);
+    return static_cast<double>(std::max(total(times), guest)) <= limit * cpus;
+  };
+  // The machine's line sums CPUs, too, that have no line or are offline.
+  return is_within(resume.cpu.total, kMaxCpus) &&
+         std::ranges::all_of(resume.cpu.cores,
+                             [&](const CoreTimes& core) { return is_within(core.times, 1); });
+}
+
 /// Whether nobody else has a copy of `pointer`.  Nobody may be making one meanwhile.
 template <class T>
 bool is_held_here_only(const std::shared_ptr<T>& pointer) {
@@ -83,22 +115,47 @@ milliseconds Fleet::silence_limit(milliseconds push_interval) {
   return std::max<milliseconds>(std::chrono::seconds(10), 3 * push_interval);
 }
 
-Result<Fleet::Claim, RefusalCode> Fleet::claim(const Hello& hello, ConnectionId connection,
-                                               const Moment& now) {
+milliseconds Fleet::missed_pushes_limit(milliseconds push_interval) {
+  return std::max<milliseconds>(std::chrono::seconds(2), 2 * push_interval);
+}
+
+Result<Fleet::Claim, RefusalCode> Fleet::claim(const Hello& hello, const Identity& identity,
+                                               ConnectionId connection, const Moment& now) {
   const std::lock_guard lock(mutex_);
   Claim claim;
   Record* record = find_remembered(hello.endpoint, now);
   if (record == nullptr) {
-    if (!make_room(now)) return table_full(limits_.max_agents);
+    const bool is_expected = expected_.contains(hello.endpoint);
+    if (!make_room(is_expected, now)) return table_full(limits_.max_agents);
     record = &remember(hello, now);
+    record->is_expected = is_expected;
   } else if (record->holder) {
-    if (!may_take_over(*record, hello, now)) return in_use();
-    if (!are_same(record->session, hello.session)) record->last_takeover = now.steady;
+    const Takeover takeover = judge_takeover(*record, hello, identity.proof, now);
+    if (takeover == Takeover::refused) return in_use();
+    if (takeover == Takeover::of_a_silent_holder) record->last_takeover = now.steady;
     claim.displaced = record->holder;
   }
-  hand_over(*record, hello, connection, now);
-  claim.resume = record->resume;
+  hand_over(*record, hello, identity, connection, now);
+  // A stronger proof is not to go on from what a weaker one may have made up, and a weaker one is
+  // not to learn what a stronger one said.
+  if (record->resume && record->resume_proof == identity.proof &&
+      is_plausible(*record->resume, hello.ticks_per_second)) {
+    claim.resume = record->resume;
+  }
   return claim;
+}
+
+void Fleet::confirm(std::string_view endpoint, ConnectionId connection, const Identity& identity) {
+  const std::lock_guard lock(mutex_);
+  Record* const record = find_held(endpoint, connection);
+  if (record == nullptr) return;
+  if (record->resume_proof == record->proof) record->resume_proof = identity.proof;
+  record->proof = identity.proof;
+  auto labels = trusted_over_claimed(identity.labels, record->claimed_labels);
+  if (labels == record->identity->labels) return;
+  auto newest = std::make_shared<AgentIdentity>(*record->identity);
+  newest->labels = std::move(labels);
+  record->identity = std::move(newest);
 }
 
 Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection,
@@ -108,6 +165,9 @@ Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection,
   if (record == nullptr) return Applied::not_holder;
   if (sample.sequence <= record->last_sequence) return Applied::sequence_not_rising;
   replace_sample(*record, sample);
+  if (sample.cpu && std::exchange(record->resume_proof, record->proof) != record->proof) {
+    record->resume.reset();
+  }
   update_resume(record->resume, sample);
   record->last_sequence = sample.sequence;
   record->last_heard = now.steady;
@@ -145,6 +205,19 @@ void Fleet::leave(std::string_view endpoint, ConnectionId connection, bool moved
   record->holder.reset();
   record->left_at = now.steady;
   if (moved || (!record->last_sample && !record->resume)) records_.erase(records_.find(endpoint));
+}
+
+void Fleet::expect(const std::vector<std::string>& names, const Moment& now) {
+  Expected expected;
+  for (const std::string& name : names) {
+    auto identity = std::make_shared<AgentIdentity>();
+    identity->endpoint = name;
+    expected.emplace_hint(expected.end(), name, std::move(identity));
+  }
+  const std::lock_guard lock(mutex_);
+  expected_.swap(expected);
+  if (!expected_since_) expected_since_ = now.steady;
+  for (auto& [endpoint, record] : records_) record.is_expected = expected_.contains(endpoint);
 }
 
 void Fleet::report(ConnectionId connection, std::string endpoint, double percent) {
@@ -188,25 +261,48 @@ void Fleet::forgive(milliseconds pause, const Moment& now) {
     record.held_since = later(record.held_since);
     if (record.left_at) record.left_at = later(*record.left_at);
   }
+  if (expected_since_) expected_since_ = later(*expected_since_);
 }
 
 FleetSnapshot Fleet::snapshot(const Moment& now) const {
   FleetSnapshot snapshot;
   {
     const std::lock_guard lock(mutex_);
-    snapshot.agents.reserve(records_.size());
-    for (const auto& [endpoint, record] : records_) {
-      if (is_forgotten(record, now) || is_hidden(record, now)) continue;
-      snapshot.agents.push_back(view_of(record, now));
-    }
+    snapshot.agents = views(now);
     for (const auto& [connection, reported] : reported_) snapshot.reported.push_back(reported);
   }
   std::ranges::sort(snapshot.reported, {}, &ReportedPercent::endpoint);
   return snapshot;
 }
 
+/// Those that came and those that did not, in the one order of both.
+std::vector<AgentView> Fleet::views(const Moment& now) const {
+  std::vector<AgentView> views;
+  views.reserve(records_.size() + expected_.size());
+  auto expected = is_grace_over(now) ? expected_.begin() : expected_.end();
+  const auto add_expected_before = [&](const std::string* endpoint) {
+    for (; expected != expected_.end() && (!endpoint || expected->first < *endpoint); ++expected) {
+      AgentView& view = views.emplace_back();
+      view.identity = expected->second;
+      view.has_come = false;
+      view.state = AgentState::gone;
+    }
+  };
+  for (const auto& [endpoint, record] : records_) {
+    if (is_forgotten(record, now) || is_hidden(record, now)) continue;
+    add_expected_before(&endpoint);
+    if (expected != expected_.end() && expected->first == endpoint) ++expected;
+    views.push_back(view_of(record, now));
+  }
+  add_expected_before(nullptr);
+  return views;
+}
+
 Fleet::SteadyTime Fleet::shown_until(const Record& record) const {
-  return std::max<SteadyTime>(record.alive_until, record.last_heard + limits_.stale_after);
+  const auto until =
+      std::max<SteadyTime>(record.alive_until, record.last_heard + limits_.stale_after);
+  return record.left_at ? std::min<SteadyTime>(until, *record.left_at + limits_.stale_after)
+                        : until;
 }
 
 AgentState Fleet::state_of(const Record& record, const Moment& now) const {
@@ -230,12 +326,18 @@ AgentView Fleet::view_of(const Record& record, const Moment& now) const {
 }
 
 bool Fleet::is_forgotten(const Record& record, const Moment& now) const {
-  return !record.holder && now.steady - record.last_heard > limits_.forget_after;
+  return !record.holder && !record.is_expected &&
+         now.steady - record.last_heard > limits_.forget_after;
 }
 
 bool Fleet::is_hidden(const Record& record, const Moment& now) const {
+  if (record.is_expected && (record.last_sample || is_grace_over(now))) return false;
   if (!record.last_sample) return !record.holder || now.steady <= record.alive_until;
   return record.left_at && now.steady - *record.left_at > limits_.stale_after;
+}
+
+bool Fleet::is_grace_over(const Moment& now) const {
+  return expected_since_ && now.steady - *expected_since_ >= kExpectationGrace;
 }
 
 Fleet::Record* Fleet::find_held(std::string_view endpoint, ConnectionId connection) {
@@ -252,12 +354,18 @@ Fleet::Record* Fleet::find_remembered(std::string_view endpoint, const Moment& n
   return nullptr;
 }
 
-bool Fleet::may_take_over(const Record& record, const Hello& hello, const Moment& now) {
-  if (are_same(record.session, hello.session)) return true;
+Fleet::Takeover Fleet::judge_takeover(const Record& record, const Hello& hello, Proof proof,
+                                      const Moment& now) {
+  if (proof > record.proof) return Takeover::by_right;
+  if (proof == record.proof && are_same(record.session, hello.session)) return Takeover::by_right;
   // A holder that just came has had no time to speak, however long ago the name was last heard.
   const SteadyTime silent_since = std::max(record.last_heard, record.held_since);
-  if (now.steady - silent_since <= silence_limit(record.push_interval)) return false;
-  return !record.last_takeover || now.steady - *record.last_takeover >= kTakeoverPause;
+  const milliseconds patience = proof == Proof::exact ? missed_pushes_limit(record.push_interval)
+                                                      : silence_limit(record.push_interval);
+  if (now.steady - silent_since <= patience) return Takeover::refused;
+  const bool is_paused =
+      record.last_takeover && now.steady - *record.last_takeover < kTakeoverPause;
+  return is_paused ? Takeover::refused : Takeover::of_a_silent_holder;
 }
 
 void Fleet::replace_sample(Record& record, const CpuSample& sample) {
@@ -279,19 +387,23 @@ void Fleet::forget_process(Record& record) {
   record.facts.reset();
 }
 
-bool Fleet::make_room(const Moment& now) {
-  if (records_.size() < limits_.max_agents) return true;
-  auto longest_unheard = records_.end();
+Fleet::Records::iterator Fleet::longest_unheard(bool is_expected, const Moment& now) {
+  auto longest = records_.end();
   for (auto it = records_.begin(); it != records_.end(); ++it) {
     const Record& record = it->second;
-    if (record.holder || now.steady - record.last_heard <= limits_.stale_after) continue;
-    if (longest_unheard == records_.end() ||
-        record.last_heard < longest_unheard->second.last_heard) {
-      longest_unheard = it;
-    }
+    if (record.is_expected != is_expected || record.holder) continue;
+    if (now.steady - record.last_heard <= limits_.stale_after) continue;
+    if (longest == records_.end() || record.last_heard < longest->second.last_heard) longest = it;
   }
-  if (longest_unheard == records_.end()) return false;
-  records_.erase(longest_unheard);
+  return longest;
+}
+
+bool Fleet::make_room(bool for_expected, const Moment& now) {
+  if (records_.size() < limits_.max_agents) return true;
+  auto leaving = longest_unheard(false, now);
+  if (leaving == records_.end() && for_expected) leaving = longest_unheard(true, now);
+  if (leaving == records_.end()) return false;
+  records_.erase(leaving);
   return true;
 }
 
@@ -302,8 +414,8 @@ Fleet::Record& Fleet::remember(const Hello& hello, const Moment& now) {
   return record;
 }
 
-void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connection,
-                      const Moment& now) {
+void Fleet::hand_over(Record& record, const Hello& hello, const Identity& identity,
+                      ConnectionId connection, const Moment& now) {
   // A process that was gone tells everything anew when it connects again.
   const bool goes_on = are_same(record.session, hello.session) && !is_hidden(record, now) &&
                        state_of(record, now) != AgentState::gone;
@@ -321,7 +433,9 @@ void Fleet::hand_over(Record& record, const Hello& hello, ConnectionId connectio
   if (!are_same(record.session, hello.session)) record.last_sequence = 0;
   if (!goes_on) forget_process(record);
 
-  record.identity = identity_of(hello);
+  record.identity = identity_of(hello, identity.labels);
+  record.claimed_labels = hello.labels;
+  record.proof = identity.proof;
   record.session = hello.session;
   record.boot_id = hello.boot_id;
   record.holder = connection;

@@ -17,6 +17,7 @@
 #include "common/messages.hpp"
 #include "common/name_table.hpp"
 #include "common/result.hpp"
+#include "exporter/identity.hpp"
 
 namespace cpu_monitor::exporter {
 
@@ -39,8 +40,8 @@ inline constexpr NameTable<AgentState, 3> kAgentStateNames{{"alive", "silent", "
 /// Immutable once made.
 struct AgentIdentity {
   std::string endpoint;
-  std::string version;  ///< empty when unknown
-  std::map<std::string, std::string> labels;
+  std::string version;                        ///< empty when unknown
+  std::map<std::string, std::string> labels;  ///< trusted ones in place of claimed ones
   std::uint32_t ticks_per_second = kDefaultTicksPerSecond;
   std::optional<KernelName> host;
   std::string proc_filesystem;  ///< empty when unknown
@@ -49,6 +50,9 @@ struct AgentIdentity {
 /// One agent as a scrape shows it.
 struct AgentView {
   std::shared_ptr<const AgentIdentity> identity;
+  /// False for a machine that is expected and has not come yet: it is gone, and nothing is known of
+  /// it but its endpoint.
+  bool has_come = true;
   AgentState state = AgentState::silent;
   std::shared_ptr<const CpuSample>
       sample;  ///< the newest; null when there was none or the agent is gone
@@ -81,7 +85,7 @@ struct FleetSnapshot {
 ///
 /// A name is held by at most one connection.  What an agent last said stays after its connection,
 /// until silence, a goodbye or forget_after ends it (docs/metrics.md, "Alive, silent, gone,
-/// forgotten").
+/// forgotten").  An expected machine is not forgotten: it is gone until it comes.
 ///
 /// Threads: every function is safe from any thread; under the mutex snapshot() copies pointers, and
 /// of text only the few endpoints of clients without a name. Time is an argument everywhere; no
@@ -98,7 +102,9 @@ class Fleet {
   using ConnectionId = std::uint64_t;
 
   struct Claim {
-    std::optional<Resume> resume;  ///< the counters last shown, if it is the same boot
+    /// The counters last shown, if it is the same boot, they could be true, and who said them had
+    /// proved no more and no less.
+    std::optional<Resume> resume;
     std::optional<ConnectionId>
         displaced;  ///< the connection that held the name until now: to be closed
   };
@@ -113,15 +119,20 @@ class Fleet {
 
   /// A hello: gives the name to `connection`, or says why not (endpoint_in_use, capacity).
   ///
-  /// A name that is held is taken over when the newcomer is the same process (`session`), or when
-  /// the holder has been silent for longer than silence_limit, the latter at most once in
-  /// kTakeoverPause.  When the table is full, the name unheard longest makes room, of those
-  /// that nobody holds and that were not heard for stale_after.
+  /// A name that is held is taken over when the newcomer has proved more than the holder, when it
+  /// is the same process (`session`) and has proved as much, or when the holder has been silent:
+  /// for longer than missed_pushes_limit when the newcomer's proof is exact, else for longer than
+  /// silence_limit.  The last at most once in kTakeoverPause.  When the table is full, the name
+  /// unheard longest makes room, of those that nobody holds and that were not heard for
+  /// stale_after; an expected one only for another expected one, and only when there is no other.
   /// A hello is no sign of life: until the first sample the name stands as it stood before, except
   /// that an earlier goodbye no longer counts.  A new name is on no page before its first sample,
   /// unless that is overdue.
-  [[nodiscard]] Result<Claim, RefusalCode> claim(const Hello& hello, ConnectionId connection,
-                                                 const Moment& now);
+  [[nodiscard]] Result<Claim, RefusalCode> claim(const Hello& hello, const Identity& identity,
+                                                 ConnectionId connection, const Moment& now);
+
+  /// After a reload: who the holder is now.
+  void confirm(std::string_view endpoint, ConnectionId connection, const Identity& identity);
 
   /// A sample from the holder.  It replaces the last one; of the slow readings, what it does not
   /// say stands as the same process said it before.  Copies `sample`, into memory it has unless a
@@ -141,6 +152,12 @@ class Fleet {
   /// once, hidden after stale_after; forgotten at once when it never sent a sample).  A hidden name
   /// is on no page, but its counters wait until forget_after for an agent that goes on from them.
   void leave(std::string_view endpoint, ConnectionId connection, bool moved, const Moment& now);
+
+  /// Which machines are expected: those of `names`, and no others any longer.  They are shown as
+  /// gone from kExpectationGrace after the first call on, until they come, and never forgotten; an
+  /// earlier goodbye hides none of them.  A name that is expected no longer is forgotten as all
+  /// others are. Cost: one allocation or two a name.
+  void expect(const std::vector<std::string>& names, const Moment& now);
 
   /// Values without a name, by connection.
   void report(ConnectionId connection, std::string endpoint, double percent);
@@ -164,8 +181,17 @@ class Fleet {
 
   static constexpr std::chrono::seconds kTakeoverPause{60};
 
+  /// How long an exporter that started waits for its agents, which may take 30 s to come back,
+  /// before it says that an expected one is not there.
+  static constexpr std::chrono::seconds kExpectationGrace{60};
+
   /// How long an agent may say nothing before it is silent: max(10 s, 3 push intervals).
   [[nodiscard]] static std::chrono::milliseconds silence_limit(
+      std::chrono::milliseconds push_interval);
+
+  /// How long a holder may say nothing before who has proved the very name may take it over:
+  /// max(2 s, 2 push intervals).  Below 2 s a lost packet would look like a lost machine.
+  [[nodiscard]] static std::chrono::milliseconds missed_pushes_limit(
       std::chrono::milliseconds push_interval);
 
  private:
@@ -174,6 +200,9 @@ class Fleet {
   /// What is remembered of one name.
   struct Record {
     std::shared_ptr<const AgentIdentity> identity;
+    std::map<std::string, std::string> claimed_labels;
+    Proof proof = Proof::none;  ///< of the newest hello
+    bool is_expected = false;
     std::optional<std::string> session;
     std::optional<std::string> boot_id;
 
@@ -194,29 +223,41 @@ class Fleet {
     std::optional<std::chrono::system_clock::time_point> last_sample;  ///< none: there was none yet
     std::optional<std::chrono::milliseconds> clock_skew;
     std::uint64_t last_sequence = 0;
-    std::optional<Resume> resume;  ///< the last counters shown, and when
+    std::optional<Resume> resume;      ///< the last counters shown, and when
+    Proof resume_proof = Proof::none;  ///< of who said them
   };
   using Records = std::map<std::string, Record, std::less<>>;
+
+  /// Expected names, each with all that is known of one that has not come.
+  using Expected = std::map<std::string, std::shared_ptr<const AgentIdentity>, std::less<>>;
+
+  enum class Takeover : std::uint8_t { refused, by_right, of_a_silent_holder };
 
   [[nodiscard]] SteadyTime shown_until(const Record& record) const;
   [[nodiscard]] AgentState state_of(const Record& record, const Moment& now) const;
   [[nodiscard]] AgentView view_of(const Record& record, const Moment& now) const;
   [[nodiscard]] bool is_forgotten(const Record& record, const Moment& now) const;
   [[nodiscard]] bool is_hidden(const Record& record, const Moment& now) const;
+  [[nodiscard]] bool is_grace_over(const Moment& now) const;
+  [[nodiscard]] std::vector<AgentView> views(const Moment& now) const;
   [[nodiscard]] Record* find_held(std::string_view endpoint, ConnectionId connection);
   [[nodiscard]] Record* find_remembered(std::string_view endpoint, const Moment& now);
-  [[nodiscard]] static bool may_take_over(const Record& record, const Hello& hello,
-                                          const Moment& now);
+  [[nodiscard]] static Takeover judge_takeover(const Record& record, const Hello& hello,
+                                               Proof proof, const Moment& now);
   static void replace_sample(Record& record, const CpuSample& sample);
   /// Forgets what stands until the process says otherwise.
   static void forget_process(Record& record);
-  [[nodiscard]] bool make_room(const Moment& now);
+  [[nodiscard]] Records::iterator longest_unheard(bool is_expected, const Moment& now);
+  [[nodiscard]] bool make_room(bool for_expected, const Moment& now);
   [[nodiscard]] Record& remember(const Hello& hello, const Moment& now);
-  void hand_over(Record& record, const Hello& hello, ConnectionId connection, const Moment& now);
+  void hand_over(Record& record, const Hello& hello, const Identity& identity,
+                 ConnectionId connection, const Moment& now);
 
   const Limits limits_;
   mutable std::mutex mutex_;
   Records records_;
+  Expected expected_;
+  std::optional<SteadyTime> expected_since_;  ///< the first call of expect()
   std::map<ConnectionId, ReportedPercent> reported_;
   std::optional<SteadyTime> expired_at_;
 };

@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds kMaxAcceptPause{1000};
 constexpr int kReturnsPerSecond = 500;  ///< of agents, after a restart
 
 /// Tokens and certificates end while their agents are connected.
-constexpr std::chrono::seconds kBetweenJudgements{10};
+constexpr std::chrono::seconds kBetweenJudgements{5};
 
 /// A handshake of TLS costs about 0.4 ms: they shall not take the time of those who are in.
 constexpr double kHandshakesPerSecond = 1000;

@@ -27,7 +27,7 @@ FilledFleet::FilledFleet(std::size_t agents, const SampleShape& shape)
     const Fleet::ConnectionId connection = index + 1;
     const Hello hello =
         simulated_hello(endpoint, std::to_string(index), std::chrono::milliseconds(1000));
-    if (!fleet_.claim(hello, connection, now)) throw std::logic_error("a name is refused");
+    if (!fleet_.claim(hello, {}, connection, now)) throw std::logic_error("a name is refused");
     if (shape.with_detail && !fleet_.learn(endpoint, connection, simulated_facts(shape.cores))) {
       throw std::logic_error("facts are refused");
     }

@@ -101,7 +101,7 @@ class LargePage {
     for (Fleet::ConnectionId id = 0; id < 40; ++id) {
       Hello hello;
       hello.endpoint = "web-" + std::to_string(id);
-      EXPECT_TRUE(fleet_.claim(hello, id, Moment::now()));
+      EXPECT_TRUE(fleet_.claim(hello, {}, id, Moment::now()));
       EXPECT_EQ(fleet_.apply(hello.endpoint, id, sample, Moment::now()), Fleet::Applied::applied);
     }
     WebServer::Settings settings;

@@ -80,7 +80,7 @@ std::optional<AgentState> state(const Fleet& fleet, milliseconds when,
 /// Claims for a connection that must get the name.
 Fleet::Claim claim(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connection,
                    milliseconds when) {
-  auto claim = fleet.claim(hello, connection, at(when));
+  auto claim = fleet.claim(hello, {}, connection, at(when));
   EXPECT_TRUE(claim.has_value());
   return claim ? *std::move(claim) : Fleet::Claim{};
 }
@@ -88,7 +88,7 @@ Fleet::Claim claim(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connect
 /// Claims for a connection that must not get the name: why not.
 std::optional<RefusalCode> refusal(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connection,
                                    milliseconds when) {
-  const auto claim = fleet.claim(hello, connection, at(when));
+  const auto claim = fleet.claim(hello, {}, connection, at(when));
   if (claim) return std::nullopt;
   return claim.error().code;
 }
@@ -689,7 +689,7 @@ TEST(FleetTakeover, RefusalLeavesWhatTheHolderSaidOfItself) {
 
 TEST(FleetTakeover, RefusalSaysWhatToDo) {
   OneAgent one;
-  const auto claim = one.fleet.claim(hello_of("web-1"), 2, at(1s));
+  const auto claim = one.fleet.claim(hello_of("web-1"), {}, 2, at(1s));
   ASSERT_FALSE(claim);
   EXPECT_NE(claim.error().detail.find("two machines"), std::string::npos);
   EXPECT_NE(claim.error().detail.find("--endpoint"), std::string::npos);
@@ -1075,7 +1075,7 @@ TEST(FleetCapacity, TakesAsManyAsItMay) {
 TEST(FleetCapacity, RefusalSaysWhatToDo) {
   Fleet fleet(limits_of(1));
   claim(fleet, hello_of("a"), 1, 0s);
-  const auto claim = fleet.claim(hello_of("b"), 2, at(0s));
+  const auto claim = fleet.claim(hello_of("b"), {}, 2, at(0s));
   ASSERT_FALSE(claim);
   EXPECT_NE(claim.error().detail.find("--ingest.max-agents"), std::string::npos);
   EXPECT_TRUE(is_showable_text(claim.error().detail));
@@ -1285,7 +1285,7 @@ class RandomStep {
     Hello hello = hello_of(name_, push_interval_);
     hello.session = std::to_string(session_);
     hello.boot_id = "b1";
-    const auto claim = fleet.claim(hello, connection_, at(now));
+    const auto claim = fleet.claim(hello, {}, connection_, at(now));
     if (!claim) return std::string(kRefusalCodeNames[claim.error().code]);
     return std::to_string(claim->displaced.value_or(99)) + " " +
            std::to_string(claim->resume ? claim->resume->uptime.count() : -1);

@@ -1,0 +1,118 @@
+// What one peer, or many, may take of the ingest port.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/running_exporter.hpp"
+#include "tests/support/wait.hpp"
+
+namespace cpu_monitor::tests {
+namespace {
+
+constexpr const char* kTimeouts =
+    R"(cpu_monitor_exporter_connections_refused_total{reason="handshake_timeout"})";
+constexpr const char* kRate = R"(cpu_monitor_exporter_connections_refused_total{reason="rate"})";
+constexpr int kMaxNewcomers = 512;
+constexpr int kFailureBurst = 200;
+
+/// They stay as long as it takes.
+exporter::SessionLimits patient() {
+  exporter::SessionLimits limits;
+  limits.handshake_timeout = std::chrono::minutes(5);
+  return limits;
+}
+
+std::vector<TcpClient> crowd(const RunningExporter& exporter, int size,
+                             const std::string& first_bytes = "") {
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < size; ++i) {
+    clients.push_back(exporter.connect());
+    if (!first_bytes.empty()) clients.back().send(first_bytes);
+  }
+  return clients;
+}
+
+bool is_served(TcpClient& agent, const std::string& endpoint) {
+  return agent.send(hello_line(endpoint)) &&
+         agent.read_line().value_or("").starts_with(R"({"type":"welcome")");
+}
+
+TEST(Newcomers, MayBeAsManyAsTheLimit) {
+  RunningExporter exporter({}, patient());
+  std::vector<TcpClient> silent = crowd(exporter, kMaxNewcomers);
+  EXPECT_TRUE(is_served(silent.front(), "first"));
+  EXPECT_TRUE(is_served(silent.back(), "last"));
+  EXPECT_EQ(exporter.value(kTimeouts), "0");
+}
+
+TEST(Newcomers, PushOutTheOldestSilentOneBeyondIt) {
+  RunningExporter exporter({}, patient());
+  TcpClient oldest = exporter.connect();
+  ASSERT_TRUE(oldest.send("{"));  // not silent
+  TcpClient victim = exporter.connect();
+  std::vector<TcpClient> silent = crowd(exporter, kMaxNewcomers - 2);
+  TcpClient one_more = exporter.connect();
+  EXPECT_TRUE(is_served(one_more, "one-more"));
+  EXPECT_TRUE(victim.is_closed_by_peer());
+  EXPECT_EQ(exporter.value(kTimeouts), "1");
+  EXPECT_TRUE(is_served(silent.front(), "silent"));
+}
+
+TEST(Newcomers, PushOutTheOldestOfAllWhenNoneIsSilent) {
+  RunningExporter exporter({}, patient());
+  std::vector<TcpClient> halves = crowd(exporter, kMaxNewcomers, "{");
+  // Only what was read has been said.
+  ASSERT_TRUE(eventually([&] {
+    return exporter.value("cpu_monitor_exporter_received_bytes_total") ==
+           std::to_string(kMaxNewcomers);
+  }));
+  TcpClient one_more = exporter.connect();
+  EXPECT_TRUE(is_served(one_more, "one-more"));
+  EXPECT_TRUE(halves.front().is_closed_by_peer());
+}
+
+TEST(Newcomers, NeverPushOutWhoIsIn) {
+  RunningExporter exporter({}, patient());
+  TcpClient agent = exporter.connect();
+  ASSERT_TRUE(is_served(agent, "agent"));
+  const std::vector<TcpClient> silent = crowd(exporter, kMaxNewcomers + 20);
+  ASSERT_TRUE(agent.send(sample_line(1)));
+  EXPECT_EQ(agent.read_line(), R"({"type":"ack","sequence":1})");
+}
+
+TEST(Failures, OfOneAddressSpendItsBudgetAndHarmNobodyInside) {
+  RunningExporter exporter;
+  TcpClient inside = exporter.connect();
+  ASSERT_TRUE(is_served(inside, "inside"));
+  int refused = 0;
+  std::string last;
+  // More come back meanwhile, ten a second.
+  for (int i = 0; i < 4 * kFailureBurst && last.find("\"rate\"") == std::string::npos; ++i) {
+    TcpClient bad = exporter.connect();
+    bad.send("garbage\n");
+    last = bad.read_line().value_or("");
+    ++refused;
+  }
+  EXPECT_GT(refused, kFailureBurst);
+  EXPECT_NE(exporter.value(kRate), "0");
+  ASSERT_TRUE(inside.send(sample_line(1)));
+  EXPECT_EQ(inside.read_line(), R"({"type":"ack","sequence":1})");
+}
+
+TEST(Failures, LeaveRoomForThoseThatSucceed) {
+  RunningExporter exporter;
+  for (int i = 0; i < kFailureBurst - 1; ++i) {
+    TcpClient bad = exporter.connect();
+    bad.send("garbage\n");
+    ASSERT_NE(bad.read_line().value_or("").find("bad_json"), std::string::npos) << i;
+  }
+  TcpClient good = exporter.connect();
+  EXPECT_TRUE(is_served(good, "good"));
+  EXPECT_EQ(exporter.value(kRate), "0");
+}
+
+}  // namespace
+}  // namespace cpu_monitor::tests
