@@ -73,9 +73,9 @@ std::optional<Fault> fault_of_whole(std::string_view text) {
                  "'cpu-monitor-exporter enroll' printed, from there on and without quotes");
   }
   if (text.size() > kMaxJoinLineBytes) {
-    return Fault(JoinLineFault::not_a_line,
-                 "the line has more than " + std::to_string(kMaxJoinLineBytes) +
-                     " bytes; paste one line, and nothing else");
+    return Fault(JoinLineFault::not_a_line, "the line has more than " +
+                                                std::to_string(kMaxJoinLineBytes) +
+                                                " bytes; paste one line, and nothing else");
   }
   if (text.find_first_of(kSpace) != std::string_view::npos) {
     return Fault(JoinLineFault::damaged,
@@ -150,8 +150,9 @@ class Parser {
     const bool is_token = text.size() >= kMinTokenBytes && text.size() <= kMaxTokenBytes &&
                           consists_of(text, kTokenCharacters);
     if (!is_token || !line_.token.empty()) {
-      return bad_field("the line holds no token, or two: token= is followed by 16 to 128 letters, "
-                       "digits, '-' and '_'");
+      return bad_field(
+          "the line holds no token, or two: token= is followed by 16 to 128 letters, "
+          "digits, '-' and '_'");
     }
     line_.token = text;
     return std::nullopt;
@@ -160,8 +161,9 @@ class Parser {
   MaybeFault take_pin(std::string_view text) {
     const bool is_pin = text.size() == kPinDigits && consists_of(text, kHexDigits);
     if (!is_pin || !line_.ca_pin.empty()) {
-      return bad_field("the line holds no fingerprint of an authority, or two: ca= is followed by "
-                       "64 digits of 0-9 and a-f");
+      return bad_field(
+          "the line holds no fingerprint of an authority, or two: ca= is followed by "
+          "64 digits of 0-9 and a-f");
     }
     line_.ca_pin = text;
     return std::nullopt;
@@ -170,8 +172,9 @@ class Parser {
   MaybeFault take_day(std::string_view text) {
     const auto day = parse_day(text);
     if (!day || line_.last_day) {
-      return bad_field("the line holds no day, or two: expires= is followed by one of the "
-                       "calendar, as in expires=2031-12-31");
+      return bad_field(
+          "the line holds no day, or two: expires= is followed by one of the "
+          "calendar, as in expires=2031-12-31");
     }
     line_.last_day = day;
     return std::nullopt;

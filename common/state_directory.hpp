@@ -29,10 +29,10 @@ class StateDirectory {
   /// The same without waiting: false when another process has it.
   [[nodiscard]] bool try_lock();
 
-  /// All of a file, at most `max_bytes`; none if there is no such file.
+  /// As read_state_file does.
   [[nodiscard]] std::optional<std::string> read(const std::string& name,
                                                 std::size_t max_bytes) const;
-  /// REQUIRES: locked, unless nobody else writes this file.
+  /// REQUIRES: locked.
   void write(const std::string& name, std::string_view text) const;
 
   [[nodiscard]] std::string path_of(const std::string& name) const { return path_ + "/" + name; }
@@ -41,5 +41,11 @@ class StateDirectory {
   std::string path_;
   int descriptor_;
 };
+
+/// All of a file of the folder, at most `max_bytes`; none if there is no such file, or no folder.
+/// It must be as secret as common/secret_file.hpp says.  Makes nothing.
+[[nodiscard]] std::optional<std::string> read_state_file(const std::string& directory,
+                                                         const std::string& name,
+                                                         std::size_t max_bytes);
 
 }  // namespace cpu_monitor

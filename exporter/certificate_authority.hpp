@@ -38,6 +38,9 @@ struct CertificateFacts {
 /// Of the first certificate in a PEM text.
 [[nodiscard]] CertificateFacts inspect_certificate(std::string_view pem);
 
+/// Whether it names this host: a DNS name, or an address in numbers.
+[[nodiscard]] bool is_certified(std::string_view pem, const std::string& host);
+
 /// Whether less than a third of its life is left.
 [[nodiscard]] bool is_due_for_renewal(const CertificateFacts& certificate, Time now);
 

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/host_port.hpp"
@@ -67,11 +66,6 @@ class Enrolment {
   void revoke(const std::vector<std::string>& names);
 
  private:
-  [[nodiscard]] std::string read_tokens() const;
-  void write_tokens(const std::string& text);
-  [[nodiscard]] CertifiedKey read_or_make_authority(Time now);
-  [[nodiscard]] std::string certify_server(const std::string& host, Time now);
-
   StateDirectory files_;
 };
 
