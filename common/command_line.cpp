@@ -102,10 +102,7 @@ class CommandLine::Parser {
 
   [[nodiscard]] const Texts& texts(std::size_t entry) const { return texts_[entry]; }
 
-  [[nodiscard]] std::optional<std::string> stray_word() const {
-    if (stray_words_.empty()) return std::nullopt;
-    return stray_words_.front();
-  }
+  [[nodiscard]] const Texts& stray_words() const { return stray_words_; }
 
  private:
   using Value = std::optional<std::string_view>;  ///< what stands behind the equals sign
@@ -212,11 +209,12 @@ std::optional<CommandLine::Exit> CommandLine::read(int argc, const char* const* 
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (const auto refused = read_entry(entries_[i], parser.texts(i))) return bad_usage(*refused);
   }
-  if (const auto word = parser.stray_word()) {
-    return bad_usage(in_quotes(*word) +
-                     (word->starts_with('-') ? " is not a flag" : " is not expected"));
+  for (const std::string& word : parser.stray_words()) {
+    if (word.starts_with('-')) return bad_usage(in_quotes(word) + " is not a flag");
+    if (!words_) return bad_usage(in_quotes(word) + " is not expected");
   }
-  return std::nullopt;
+  const auto refused = words_ ? read_entry(*words_, parser.stray_words()) : std::nullopt;
+  return refused ? std::optional(bad_usage(*refused)) : std::nullopt;
 }
 
 std::string CommandLine::usage_of(const Entry& entry) {
@@ -251,7 +249,8 @@ std::string CommandLine::help() const {
   for (const auto& row : rows) widest = std::max(widest, row.first.size());
   const std::size_t column = 2 + widest + 2;
 
-  std::string text = description_ + "\nUsage: " + program_ + " [flags]\n\nFlags:\n";
+  const std::string wanted = words_ ? " " + words_->value_name + " ..." : "";
+  std::string text = description_ + "\nUsage: " + program_ + " [flags]" + wanted + "\n\nFlags:\n";
   for (const auto& [usage, words] : rows) text += help_row(usage, words, column);
   return text.append("\n").append(kNotes);
 }

@@ -98,6 +98,18 @@ class CommandLine {
   /// One that knows whether it was given; the flag says what its default means.
   void add_toggle(Flag flag, std::optional<bool>& target);
 
+  /// The words that are no flags, which are not expected otherwise.  `kind.name` is how --help
+  /// calls one of them.
+  template <class T>
+  void add_words(const ValueKind<T>& kind, std::vector<T>& target) {
+    words_ = Entry{
+        {kind.name, "", ""},
+        Use::repeat,
+        kind.name,
+        kind.expected,
+        reader<T>(kind.parse, [&target](std::vector<T> values) { target = std::move(values); })};
+  }
+
   /// --log.level and --log.format.
   void add_log_flags(log::Level& level, log::Format& format);
 
@@ -173,6 +185,7 @@ class CommandLine {
   std::string program_;
   std::string description_;
   std::vector<Entry> entries_;
+  std::optional<Entry> words_;  ///< none: no word is expected
 };
 
 }  // namespace cpu_monitor

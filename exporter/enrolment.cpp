@@ -15,11 +15,13 @@
 
 #include "common/calendar_day.hpp"
 #include "exporter/credentials.hpp"
+#include "exporter/enrolment_files.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
 
 constexpr std::size_t kMaxPemBytes = std::size_t{64} * 1024;
+constexpr std::size_t kMaxAddressBytes = 512;
 constexpr std::size_t kTokenBytes = 32;
 constexpr std::size_t kMaxServerNames = 16;  ///< the exporter may move now and then
 constexpr std::string_view kSpace = " \t\r";
@@ -258,17 +260,6 @@ void certify_server(const StateDirectory& files, const CertifiedKey& authority,
 
 }  // namespace
 
-net::TlsServerSettings enrolled_tls(const std::string& directory) {
-  net::TlsServerSettings settings;
-  settings.cert_file = directory + "/" + kServerFile;
-  settings.key_file = settings.cert_file;
-  return settings;
-}
-
-std::string enrolled_tokens_file(const std::string& directory) {
-  return directory + "/" + kTokensFile;
-}
-
 Enrolment::Enrolment(const std::string& directory) : files_(directory) { files_.lock(); }
 
 std::vector<Enrolled> Enrolment::enroll(const std::vector<std::string>& names,
@@ -292,8 +283,17 @@ std::vector<Enrolled> Enrolment::enroll(const std::vector<std::string>& names,
     tokens.add(std::move(line));
     enrolled.push_back(std::move(one));
   }
+  if (last_address() != terms.address) {
+    files_.write(kAddressFile, format_host_port(terms.address) + "\n");
+  }
   write_tokens(files_, tokens.text());
   return enrolled;
+}
+
+std::optional<HostPort> Enrolment::last_address() const {
+  std::string text = files_.read(kAddressFile, kMaxAddressBytes).value_or("");
+  if (text.ends_with('\n')) text.pop_back();
+  return parse_host_port(text);
 }
 
 std::vector<std::string> Enrolment::without_token(const std::vector<std::string>& names) const {
@@ -317,7 +317,7 @@ void Enrolment::revoke(const std::vector<std::string>& names) {
 bool renew_if_due(const std::string& directory, Time now) {
   const auto server = read_state_file(directory, kServerFile, kMaxPemBytes);
   if (!server) return false;
-  const std::string file = directory + "/" + kServerFile;
+  const std::string file = path_in(directory, kServerFile);
   const CertificateFacts facts = about(file, [&] { return inspect_certificate(*server); });
   if (!is_due_for_renewal(facts, now)) return false;
   StateDirectory files(directory);

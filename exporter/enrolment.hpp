@@ -9,23 +9,10 @@
 
 #include "common/host_port.hpp"
 #include "common/join_line.hpp"
-#include "common/net/tls.hpp"
 #include "common/state_directory.hpp"
 #include "exporter/certificate_authority.hpp"
 
 namespace cpu_monitor::exporter {
-
-/// Where enrolment keeps what it made.  docs/security.md says what is in each.
-inline constexpr const char* kDefaultStateDirectory = "/var/lib/cpu-monitor";
-inline constexpr const char* kAuthorityFile = "ca.pem";
-inline constexpr const char* kAuthorityKeyFile = "ca-key.pem";  ///< may be kept elsewhere
-inline constexpr const char* kServerFile = "exporter.pem";  ///< certificate, authority and key: one
-                                                            ///< file, so that they always fit
-inline constexpr const char* kTokensFile = "tokens";
-
-/// How an exporter uses these files.
-[[nodiscard]] net::TlsServerSettings enrolled_tls(const std::string& directory);
-[[nodiscard]] std::string enrolled_tokens_file(const std::string& directory);
 
 /// What is said of the machines that are enrolled together.
 struct EnrolmentTerms {
@@ -61,6 +48,9 @@ class Enrolment {
 
   /// Those of `names` that have no token yet, in their order.
   [[nodiscard]] std::vector<std::string> without_token(const std::vector<std::string>& names) const;
+
+  /// The address that the last machines were told; none before the first.
+  [[nodiscard]] std::optional<HostPort> last_address() const;
 
   /// Removes every line of these names.  Throws if one of them has none.
   void revoke(const std::vector<std::string>& names);

@@ -1,14 +1,22 @@
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "common/log.hpp"
+#include "exporter/enroll_command.hpp"
 #include "exporter/exporter.hpp"
 #include "exporter/options.hpp"
 
 int main(int argc, char** argv) {
   using namespace cpu_monitor;
   try {
-    const auto command = exporter::parse_command_line(argc, argv);
+    std::vector<std::string> words(argv, argv + argc);
+    if (const auto exit_code = exporter::run_subcommand(words)) return *exit_code;
+    std::vector<const char*> texts;
+    for (const std::string& word : words) texts.push_back(word.c_str());
+    const auto command = exporter::parse_command_line(static_cast<int>(texts.size()), texts.data(),
+                                                      exporter::probe_file);
     if (!command.run) {
       std::fputs(command.text.c_str(), command.exit_code == 0 ? stdout : stderr);
       return command.exit_code;

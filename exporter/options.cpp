@@ -1,7 +1,10 @@
 #include "exporter/options.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <sstream>
@@ -10,6 +13,7 @@
 #include <utility>
 
 #include "common/duration.hpp"
+#include "exporter/enrolment_files.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -24,6 +28,9 @@ constexpr const char* kDescription =
 
   cpu-monitor-exporter --ingest.listen-address 10.0.0.5:8080 --ingest.allow-anonymous
       takes agents from a network where every machine is trusted
+
+  cpu-monitor-exporter enroll NAME          makes a machine a member, by one line; see enroll --help
+  cpu-monitor-exporter revoke NAME          and takes it out again
 )";
 
 constexpr std::chrono::seconds kShortestAge{1};
@@ -100,6 +107,33 @@ std::optional<std::string> parse_telemetry_path(std::string_view path) {
 }
 
 // What holds for all of them together.
+
+/// The files of enrolment serve where no others are named.
+std::optional<std::string> use_enrolment(ExporterOptions& options, const std::string& directory,
+                                         const FileProbe& probe) {
+  net::TlsServerSettings given = options.ingest_tls.value_or(net::TlsServerSettings());
+  if (!given.cert_file.empty() || !given.key_file.empty()) return std::nullopt;
+  const auto is_open = [](const HostPort& address) { return !is_loopback(address.host); };
+  switch (probe(path_in(directory, kServerFile))) {
+    case FileState::absent:
+      return std::nullopt;
+    case FileState::out_of_reach:
+      // On loopback it is nobody's loss; elsewhere the next words would be that nobody is enrolled.
+      if (options.allow_anonymous || std::ranges::none_of(options.ingest_addresses, is_open)) {
+        return std::nullopt;
+      }
+      return "--state.directory: " + in_quotes(directory) +
+             " cannot be looked into by this user, and what 'cpu-monitor-exporter enroll' made may "
+             "be there; run the exporter as the owner of that folder";
+    case FileState::there:
+      break;
+  }
+  options.ingest_tls = enrolled_tls(directory);
+  options.ingest_tls->client_ca_file = given.client_ca_file;
+  if (options.tokens_file.empty()) options.tokens_file = path_in(directory, kTokensFile);
+  options.state_directory = directory;
+  return std::nullopt;
+}
 
 std::optional<std::string> check_ingest_tls(const ExporterOptions& options) {
   if (!options.ingest_tls) return std::nullopt;
@@ -208,6 +242,16 @@ void add_ingest_flags(CommandLine& command_line, ExporterOptions& options,
       number_between<double>("a number from 0.1 to 10000", 0.1, 10'000), options.max_sample_rate);
 }
 
+void add_state_flag(CommandLine& command_line, std::string& directory) {
+  const ValueKind<std::string> kind{"DIRECTORY", "a folder, such as /var/lib/cpu-monitor",
+                                    parse_file_name, as_it_is};
+  command_line.add_value(
+      {"--state.directory",
+       "Where 'cpu-monitor-exporter enroll' keeps keys and tokens; they are used "
+       "without --ingest.tls-cert-file"},
+      kind, directory);
+}
+
 void add_agent_flags(CommandLine& command_line, ExporterOptions& options) {
   command_line.add_value({"--agent.stale-after",
                           "Silence after which a machine's values leave, but not before 10s and 3 "
@@ -260,18 +304,27 @@ MetricGroups set_of(const std::vector<MetricGroup>& groups) {
 
 }  // namespace
 
-ExporterCommand parse_command_line(int argc, const char* const* argv) {
+FileState probe_file(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return FileState::there;
+  return errno == EACCES ? FileState::out_of_reach : FileState::absent;
+}
+
+ExporterCommand parse_command_line(int argc, const char* const* argv, const FileProbe& probe) {
   ExporterOptions options;
   std::vector<MetricGroup> groups = groups_in(options.collect);
   CommandLine command_line(kProgram, kDescription);
   net::TlsServerSettings tls;
+  std::string state_directory = kDefaultStateDirectory;
   add_ingest_flags(command_line, options, tls);
+  add_state_flag(command_line, state_directory);
   add_agent_flags(command_line, options);
   add_web_flags(command_line, options, groups);
   command_line.add_log_flags(options.log_level, options.log_format);
   return command_line.parse(argc, argv, options, [&]() -> std::optional<std::string> {
     options.collect = set_of(groups);
     if (tls != net::TlsServerSettings{}) options.ingest_tls = tls;
+    if (auto fault = use_enrolment(options, state_directory, probe)) return fault;
     for (const auto check : {check_ingest_tls, check_ingest_doors, check_web_doors, check_ages}) {
       if (auto fault = check(options)) return fault;
     }

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +22,7 @@ struct ExporterOptions {
   std::vector<HostPort> ingest_addresses{{"127.0.0.1", 8080}};
   std::optional<net::TlsServerSettings> ingest_tls;  ///< none: plain
   std::string tokens_file;                           ///< empty: none
+  std::string state_directory;  ///< whose files ingest_tls and tokens_file are; empty: they are not
   bool allow_anonymous = false;  ///< ingest off loopback without any proof of identity
   std::vector<std::string> legacy_allow{"127.0.0.0/8", "::1/128"};  ///< valid CIDR blocks
   std::size_t max_agents = 10000;
@@ -37,8 +40,16 @@ struct ExporterOptions {
 
 using ExporterCommand = Command<ExporterOptions>;
 
-/// Reads the command line.  Every error names the flag, the value and what would be right. Threads:
-/// pure.
-[[nodiscard]] ExporterCommand parse_command_line(int argc, const char* const* argv);
+enum class FileState : std::uint8_t { absent, there, out_of_reach };
+using FileProbe = std::function<FileState(const std::string& path)>;
+
+/// Asks the system.
+[[nodiscard]] FileState probe_file(const std::string& path);
+
+/// Reads the command line.  Every error names the flag, the value and what would be right.  `probe`
+/// looks for the files of enrolment. Threads: pure, but for `probe`.
+[[nodiscard]] ExporterCommand parse_command_line(
+    int argc, const char* const* argv,
+    const FileProbe& probe = [](const std::string&) { return FileState::absent; });
 
 }  // namespace cpu_monitor::exporter
