@@ -5,7 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "agent/joining.hpp"
+#include "common/calendar_day.hpp"
 #include "common/duration.hpp"
+#include "common/join_line.hpp"
 #include "common/messages.hpp"
 
 namespace cpu_monitor::agent {
@@ -20,7 +23,12 @@ constexpr const char* kDescription =
 saw to a cpu-monitor-exporter once a second, over one connection that it opens itself.  It
 needs no privileges and listens on no port.
 
-Example:  cpu-monitor-agent --exporter monitor.example.org:8080 --endpoint web-1
+  cpu-monitor-agent --join -
+      asks for the line that 'cpu-monitor-exporter enroll' printed for this machine, and keeps it:
+      from then on no flag is needed
+
+  cpu-monitor-agent --exporter 10.0.0.5:8080 --endpoint web-1
+      on a trusted network, without proof of who it is
 )";
 
 // Values.
@@ -51,10 +59,27 @@ std::optional<Label> parse_label(std::string_view text) {
   return Label(name, value);
 }
 
-std::optional<std::string> parse_directory(std::string_view text) {
+std::optional<std::string> parse_text(std::string_view text) {
   if (text.empty()) return std::nullopt;
   return std::string(text);
 }
+
+std::optional<std::string> parse_host(std::string_view text) {
+  if (is_ip_address(text)) return std::string(text);
+  const auto address = parse_host_port(std::string(text) + ":1");
+  if (!address || address->host != text || text.empty()) return std::nullopt;
+  return address->host;
+}
+
+// What is said of the exporter, before it is judged.
+
+struct ExporterFlags {
+  std::optional<HostPort> exporter;
+  bool tls = false;
+  net::TlsClientSettings tls_settings;
+  std::string join;  ///< the line, or - for stdin; a secret
+  std::vector<Label> labels;
+};
 
 // What holds for all of them together.
 
@@ -65,6 +90,84 @@ Fault check_intervals(const AgentOptions& options) {
   return "--push.interval: " + in_quotes(format_duration(options.push_interval)) +
          " is not a multiple of --sample.interval, which is " +
          format_duration(options.sample_interval);
+}
+
+/// Any of the --tls.* flags asks for TLS.
+Fault set_tls(AgentOptions& options, const ExporterFlags& flags) {
+  if (!flags.tls && flags.tls_settings == net::TlsClientSettings()) return std::nullopt;
+  options.tls = flags.tls_settings;
+  if (options.tls->cert_file.empty() != options.tls->key_file.empty()) {
+    const bool lacks_key = options.tls->key_file.empty();
+    return std::string(lacks_key ? "--tls.key-file" : "--tls.cert-file") + ": missing beside " +
+           (lacks_key ? "--tls.cert-file; give it the private key of that certificate"
+                      : "--tls.key-file; give it the certificate of that key");
+  }
+  return std::nullopt;
+}
+
+void be_told(AgentOptions& options, const JoinLine& line) {
+  options.exporter = line.exporter;
+  options.tls = net::TlsClientSettings();
+  options.tls->ca_pin = line.ca_pin;
+  options.tls->server_name = kEnrolledServerName;
+  options.token = line.token;
+  if (options.endpoint.empty()) options.endpoint = line.endpoint;
+}
+
+Fault join(AgentOptions& options, const ExporterFlags& flags, const JoinSources& sources) {
+  if (options.tls || !options.token_file.empty()) {
+    return "--join: its line says all that --tls, --tls.* and --token-file could say; leave them "
+           "out";
+  }
+  options.is_join_line_public = flags.join != "-";
+  const auto line = parse_join_line(options.is_join_line_public ? flags.join : sources.pasted());
+  if (!line) return "--join: " + line.error().detail;
+  if (line->last_day && *line->last_day < sources.today) {
+    return "--join: the line was good until " + format_day(*line->last_day) +
+           "; have a new one made with 'cpu-monitor-exporter enroll " + line->endpoint + "'";
+  }
+  if (flags.exporter && *flags.exporter != line->exporter) {
+    return "--exporter: " + in_quotes(format_host_port(*flags.exporter)) +
+           " is not the exporter of the line of --join, which is " +
+           format_host_port(line->exporter) +
+           "; leave --exporter out, or have a line made with 'cpu-monitor-exporter enroll " +
+           line->endpoint + " --address " + format_host_port(*flags.exporter) + "'";
+  }
+  options.join_line = encode_join_line(*line);
+  be_told(options, *line);
+  return std::nullopt;
+}
+
+/// What the machine was told when it joined counts where nothing else is said of the exporter.
+Fault recall(AgentOptions& options, const ExporterFlags& flags, const JoinSources& sources) {
+  if (flags.exporter || options.tls || !options.token_file.empty() || !sources.kept) {
+    return std::nullopt;
+  }
+  const auto text = sources.kept(options.state_directory);
+  if (!text) return std::nullopt;
+  const auto line = parse_join_line(*text);
+  if (!line) {
+    return options.state_directory + "/" + kJoinFile + ": " + line.error().detail +
+           "; join again, with a new line";
+  }
+  be_told(options, *line);
+  return std::nullopt;
+}
+
+Fault set_exporter(AgentOptions& options, const ExporterFlags& flags, const JoinSources& sources) {
+  if (auto fault = set_tls(options, flags)) return fault;
+  if (flags.exporter) options.exporter = *flags.exporter;
+  auto fault = flags.join.empty() ? recall(options, flags, sources) : join(options, flags, sources);
+  if (fault) return fault;
+  if (options.tls && options.tls->server_name.empty()) {
+    options.tls->server_name = options.exporter.host;
+  }
+  if (options.token_file.empty() || options.tls || is_loopback(options.exporter.host)) {
+    return std::nullopt;
+  }
+  return "--token-file: " + in_quotes(options.token_file) +
+         " would go in plain text to another machine, and anybody on the way could use the token; "
+         "add --tls, or --tls.ca-file with the exporter's authority";
 }
 
 Fault set_labels(AgentOptions& options, const std::vector<Label>& labels) {
@@ -94,13 +197,22 @@ Fault set_default_endpoint(AgentOptions& options, const std::string& host_name) 
 
 // The command line.
 
-void add_exporter_flags(CommandLine& command_line, AgentOptions& options,
-                        std::vector<Label>& labels) {
-  const ValueKind<HostPort> exporter{
-      "HOST:PORT", "HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:8080", parse_exporter,
-      format_host_port};
-  command_line.add_value({"--exporter", "Where the exporter listens for agents"}, exporter,
-                         options.exporter);
+ValueKind<std::string> directory(std::string expected) {
+  return {"DIRECTORY", std::move(expected), parse_text, as_it_is};
+}
+
+void add_exporter_flags(CommandLine& command_line, AgentOptions& options, ExporterFlags& flags) {
+  const auto parse = [](std::string_view text) -> std::optional<std::optional<HostPort>> {
+    auto address = parse_exporter(text);
+    if (!address) return std::nullopt;
+    return address;
+  };
+  const ValueKind<std::optional<HostPort>> exporter{
+      "HOST:PORT", "HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:8080", parse, {}};
+  command_line.add_value(
+      {"--exporter", "Where the exporter listens for agents",
+       "that of the machine's last --join, else " + format_host_port(options.exporter)},
+      exporter, flags.exporter);
   const ValueKind<std::string> endpoint{
       "NAME",
       "1 to 128 letters, digits, '.', '_' or '-', beginning and ending with a letter or digit",
@@ -114,11 +226,36 @@ void add_exporter_flags(CommandLine& command_line, AgentOptions& options,
       parse_label, format_label};
   command_line.add_list(
       {"--label", "A label shown with this agent, up to " + std::to_string(kMaxLabels)}, label,
-      labels);
+      flags.labels);
 }
 
-ValueKind<std::string> directory(std::string expected) {
-  return {"DIRECTORY", std::move(expected), parse_directory, as_it_is};
+void add_trust_flags(CommandLine& command_line, AgentOptions& options, ExporterFlags& flags) {
+  const ValueKind<std::string> line{"LINE", "a line, or - to read it from stdin", parse_text,
+                                    as_it_is};
+  command_line.add_value({"--join",
+                          "Become a member by the line that 'cpu-monitor-exporter enroll' printed; "
+                          "- reads it from stdin, where no list of processes shows it",
+                          "none"},
+                         line, flags.join);
+  command_line.add_value(
+      {"--state.directory", "Where that line is kept, for later starts without it"},
+      directory("a folder, such as /var/lib/cpu-monitor"), options.state_directory);
+  const ValueKind<std::string> file{"FILE", "a file name", parse_text, as_it_is};
+  command_line.add_switch({"--tls", "Speak TLS to the exporter; so does any flag of the next four"},
+                          flags.tls);
+  net::TlsClientSettings& tls = flags.tls_settings;
+  command_line.add_value(
+      {"--tls.ca-file", "Whose certificates are believed, PEM", "the system's authorities"}, file,
+      tls.ca_file);
+  command_line.add_value({"--tls.cert-file", "This agent's certificate, PEM", "none"}, file,
+                         tls.cert_file);
+  command_line.add_value({"--tls.key-file", "Its private key, PEM", "none"}, file, tls.key_file);
+  const ValueKind<std::string> name{"NAME", "a host name or an IP address", parse_host, as_it_is};
+  command_line.add_value({"--tls.server-name", "The name that the exporter's certificate must hold",
+                          "the host of --exporter"},
+                         name, tls.server_name);
+  command_line.add_value({"--token-file", "A file that holds this machine's token, alone", "none"},
+                         file, options.token_file);
 }
 
 void add_reading_flags(CommandLine& command_line, AgentOptions& options) {
@@ -141,19 +278,22 @@ void add_reading_flags(CommandLine& command_line, AgentOptions& options) {
 }  // namespace
 
 AgentCommand parse_command_line(int argc, const char* const* argv, const std::string& host_name,
-                                bool is_terminal) {
+                                bool is_terminal, const JoinSources& sources) {
   AgentOptions options;
   options.print = is_terminal;
-  std::vector<Label> labels;
+  options.state_directory = kDefaultStateDirectory;
+  ExporterFlags flags;
   CommandLine command_line(kProgram, kDescription);
-  add_exporter_flags(command_line, options, labels);
+  add_exporter_flags(command_line, options, flags);
+  add_trust_flags(command_line, options, flags);
   add_reading_flags(command_line, options);
   command_line.add_toggle(
       {"--print", "Print one line per push on stdout", "when that is a terminal"}, options.print);
   command_line.add_log_flags(options.log_level, options.log_format);
   return command_line.parse(argc, argv, options, [&]() -> Fault {
     if (auto fault = check_intervals(options)) return fault;
-    if (auto fault = set_labels(options, labels)) return fault;
+    if (auto fault = set_labels(options, flags.labels)) return fault;
+    if (auto fault = set_exporter(options, flags, sources)) return fault;
     return set_default_endpoint(options, host_name);
   });
 }
