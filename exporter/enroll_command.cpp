@@ -336,11 +336,17 @@ std::string notes_on_use(const Request& request, const HostPort& address) {
          exporter + " (start one anew that runs since before the first enrolment)\n";
 }
 
+/// The flags behind -- may name other addresses to listen on.
 void serve(SubcommandOutcome& outcome, const Request& request, const HostPort& address) {
-  outcome.exporter = {kProgram, "--ingest.listen-address", ":" + std::to_string(address.port),
-                      "--state.directory", request.state_directory};
-  outcome.exporter.insert(outcome.exporter.end(), request.exporter_flags.begin(),
-                          request.exporter_flags.end());
+  const auto& flags = request.exporter_flags;
+  outcome.exporter = {kProgram, "--state.directory", request.state_directory};
+  if (std::ranges::none_of(flags, [](const std::string& flag) {
+        return flag.starts_with("--ingest.listen-address");
+      })) {
+    outcome.exporter.push_back("--ingest.listen-address");
+    outcome.exporter.push_back(":" + std::to_string(address.port));
+  }
+  outcome.exporter.insert(outcome.exporter.end(), flags.begin(), flags.end());
 }
 
 SubcommandOutcome enroll(const Request& request, Time now) {
