@@ -1,5 +1,6 @@
 #include "agent/agent.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -258,6 +259,8 @@ SlowReadings Agent::slow_readings(std::chrono::milliseconds uptime) {
 
 /// The exporter says which groups it collects.
 void Agent::on_welcome(const Welcome& welcome) {
+  release_openssl_code();
+  ::malloc_trim(0);  // what the handshake took
   groups_ = welcome.groups;
   // A peak that left the window before it was pushed would be seen by nobody.
   sampler_.set_peak_window(std::max(welcome.peak_window, options_.push_interval));

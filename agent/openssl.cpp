@@ -1,9 +1,14 @@
 #include "agent/openssl.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -110,6 +115,26 @@ void* find(void* library, const char* name) {
                            std::string(::dlerror()));
 }
 
+bool is_of_openssl(const dl_phdr_info& object) {
+  const std::string_view path = object.dlpi_name != nullptr ? object.dlpi_name : "";
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return name.starts_with("libssl.so") || name.starts_with("libcrypto.so");
+}
+
+/// What is never written is the same as in the file.
+int release_code(dl_phdr_info* object, std::size_t /*size*/, void* /*data*/) {
+  if (!is_of_openssl(*object)) return 0;
+  const auto page_mask = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)) - 1;
+  for (int i = 0; i < object->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+    const std::uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~page_mask;
+    const std::uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+    static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED));
+  }
+  return 0;
+}
+
 }  // namespace
 
 #define CPU_MONITOR_FORWARD(result, name, parameters, arguments) \
@@ -128,6 +153,10 @@ void load_openssl() {
   CPU_MONITOR_OPENSSL_FUNCTIONS(CPU_MONITOR_FIND)
 #undef CPU_MONITOR_FIND
   loaded = found;
+}
+
+void release_openssl_code() {
+  if (loaded.SSL_CTX_new != nullptr) ::dl_iterate_phdr(release_code, nullptr);
 }
 
 }  // namespace cpu_monitor::agent
