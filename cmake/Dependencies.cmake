@@ -5,6 +5,7 @@ find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(civetweb REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
+find_package(yaml-cpp 0.7 REQUIRED)
 # prometheus-cpp's package file also asks for civetweb, zlib and curl; only its core is linked.
 find_package(prometheus-cpp REQUIRED)
 
@@ -14,6 +15,20 @@ find_library(ISAL_LIBRARY isal REQUIRED)
 add_library(cpu_monitor_isal INTERFACE)
 target_include_directories(cpu_monitor_isal SYSTEM INTERFACE ${ISAL_INCLUDE_DIR})
 target_link_libraries(cpu_monitor_isal INTERFACE ${ISAL_LIBRARY})
+
+# libcrypt ships no CMake file.
+find_path(CRYPT_INCLUDE_DIR crypt.h REQUIRED)
+find_library(CRYPT_LIBRARY crypt REQUIRED)
+add_library(cpu_monitor_crypt INTERFACE)
+target_include_directories(cpu_monitor_crypt SYSTEM INTERFACE ${CRYPT_INCLUDE_DIR})
+if(CPU_MONITOR_SANITIZE)
+  # The sanitizers bring a crypt_r of their own that calls the real one: the linker thinks that
+  # nothing needs libcrypt, leaves it out, and the call goes to address 0.
+  target_link_libraries(cpu_monitor_crypt INTERFACE
+    -Wl,--push-state,--no-as-needed,${CRYPT_LIBRARY},--pop-state)
+else()
+  target_link_libraries(cpu_monitor_crypt INTERFACE ${CRYPT_LIBRARY})
+endif()
 
 # Asio ships neither a CMake nor a pkg-config file.  Compiled once, in common/net/asio.cpp.
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)

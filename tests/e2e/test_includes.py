@@ -23,6 +23,8 @@ LIBRARIES = {
     "prometheus-cpp": r'<prometheus/.*|"exporter/registry_text\.hpp"',
     "civetweb": r"<(CivetServer|civetweb)\.h>",
     "OpenSSL": r"<openssl/.*",
+    "yaml-cpp": r"<yaml-cpp/.*",
+    "libcrypt": r"<crypt\.h>",
     "ISA-L": r"<isa-l(\.h|/.*)>",
     "Google Benchmark": r"<benchmark/.*",
 }
