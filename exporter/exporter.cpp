@@ -18,6 +18,11 @@ namespace {
 /// Descriptors kept for everything but agents: newcomers, the web server, files.
 constexpr std::size_t kOtherDescriptors = 128;
 
+/// Of these, newcomers have the least: web clients may have what is left but for the rest.
+constexpr std::size_t kOtherNewcomers = 16;
+constexpr std::size_t kFewDescriptors = 32;  ///< event loops, listening sockets, files
+constexpr std::size_t kPageDescriptors = 2 * WebContext::kMaxPages;  ///< between gate and civetweb
+
 /// Connections beside the agents' that may be open at once: newcomers, and those just refused.
 constexpr std::size_t kNewcomers = 512;
 
@@ -60,14 +65,19 @@ Fleet::Limits fleet_limits(const ExporterOptions& options) {
   return limits;
 }
 
+/// On the ingest port.
+std::size_t max_connections(const ExporterOptions& options) {
+  return std::min(options.max_agents + kNewcomers,
+                  descriptor_limit() - kOtherDescriptors + kOtherNewcomers);
+}
+
 IngestListener::Settings listener_settings(const ExporterOptions& options, SessionLimits limits,
                                            std::shared_ptr<const Trust> trust) {
   IngestListener::Settings settings;
   settings.trust = std::move(trust);
   settings.addresses = options.ingest_addresses;
   settings.legacy_allow = options.legacy_allow;
-  settings.max_connections =
-      std::min(options.max_agents + kNewcomers, descriptor_limit() - kOtherDescriptors / 2);
+  settings.max_connections = max_connections(options);
   settings.groups = options.collect;
   settings.peak_window = options.peak_window;
   settings.limits = limits;
@@ -76,7 +86,19 @@ IngestListener::Settings listener_settings(const ExporterOptions& options, Sessi
 }
 
 WebServer::Settings web_settings(const ExporterOptions& options) {
-  return {options.web_addresses, options.telemetry_path, {options.collect, options.peak_window}};
+  return {options.telemetry_path, {options.collect, options.peak_window}};
+}
+
+WebGate::Settings gate_settings(const ExporterOptions& options) {
+  WebGate::Settings settings;
+  settings.addresses = options.web_addresses;
+  settings.config_file = options.web_config_file;
+  WebLimits& limits = settings.limits;
+  const std::size_t left =
+      descriptor_limit() - max_connections(options) - kFewDescriptors - kPageDescriptors;
+  limits.max_connections = std::min(limits.max_connections, left);
+  limits.max_connections_of_address = limits.max_connections / 2;
+  return settings;
 }
 
 void log_addresses(const char* component, const std::vector<HostPort>& addresses) {
@@ -92,16 +114,21 @@ Exporter::Exporter(asio::io_context& io, const ExporterOptions& options, Session
       fleet_(fleet_limits(options)),
       listener_(io, listener_settings(options, limits, load_trust()), fleet_, metrics_),
       web_(web_settings(options), fleet_, gauge_, metrics_),
-      reloader_(io, reloaded(), metrics_) {}
+      gate_(gate_settings(options), web_, metrics_),
+      reloader_(io, reloaded(), metrics_) {
+  show_web_certificates();
+}
 
 void Exporter::start() {
   listener_.start();
+  gate_.start();
   reloader_.start();
 }
 
 void Exporter::stop() {
   web_.set_stopping();
   reloader_.stop();
+  gate_.stop();
   listener_.stop();
 }
 
@@ -120,7 +147,18 @@ std::vector<Reloader::Source> Exporter::reloaded() {
   Reloader::Source ingest;
   ingest.files = [this] { return files_of(trust_files_); };
   ingest.reload = [this] { listener_.trust(load_trust()); };
-  return {ingest};
+  Reloader::Source web;
+  web.files = [this] { return gate_.files(); };
+  web.reload = [this] {
+    gate_.reload();
+    show_web_certificates();
+  };
+  return {ingest, web};
+}
+
+void Exporter::show_web_certificates() {
+  metrics_.certificate_ends(WatchedCertificate::web, gate_.certificate_not_after());
+  metrics_.certificate_ends(WatchedCertificate::web_client_ca, gate_.ca_not_after());
 }
 
 void run_exporter(const ExporterOptions& options) {

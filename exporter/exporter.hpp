@@ -11,14 +11,15 @@
 #include "exporter/reloader.hpp"
 #include "exporter/self_metrics.hpp"
 #include "exporter/session.hpp"
+#include "exporter/web_gate.hpp"
 #include "exporter/web_server.hpp"
 
 namespace cpu_monitor::exporter {
 
-/// The wiring of one exporter: agents -> listener -> fleet -> web server.
+/// The wiring of one exporter: agents -> listener -> fleet -> web server -> web gate.
 ///
-/// Ownership: must outlive the run of its io_context.  Threads: the io_context's; civetweb brings
-/// its own.
+/// Ownership: must outlive the run of its io_context.  Threads: the io_context's; civetweb and the
+/// web gate bring their own.
 class Exporter {
  public:
   /// Listens on all addresses at once.  `limits` bound each connection; the sample rate is taken
@@ -31,11 +32,12 @@ class Exporter {
   void stop();
 
   [[nodiscard]] const IngestListener& ingest() const { return listener_; }
-  [[nodiscard]] const WebServer& web() const { return web_; }
+  [[nodiscard]] const WebGate& web() const { return gate_; }
 
  private:
   [[nodiscard]] std::shared_ptr<const Trust> load_trust();
   [[nodiscard]] std::vector<Reloader::Source> reloaded();
+  void show_web_certificates();
 
   TrustFiles trust_files_;
   Fleet fleet_;
@@ -43,6 +45,7 @@ class Exporter {
   SelfMetrics metrics_;
   IngestListener listener_;
   WebServer web_;  // before all that its pages show: so that no scrape sees a dying object
+  WebGate gate_;   // its clients go before what serves them
   Reloader reloader_;
 };
 

@@ -172,17 +172,6 @@ std::optional<std::string> check_ingest_doors(const ExporterOptions& options) {
   return std::nullopt;
 }
 
-std::optional<std::string> check_web_doors(const ExporterOptions& options) {
-  for (const HostPort& address : options.web_addresses) {
-    if (address.host == "127.0.0.1" || address.host == "localhost") continue;
-    return "--web.listen-address: " + in_quotes(format_host_port(address)) +
-           " is not served: pages go to 127.0.0.1 only, because neither TLS nor IPv6 works in "
-           "Debian 12's civetweb and anybody could read them. Listen on 127.0.0.1 and put a "
-           "reverse proxy (nginx, Caddy, Apache) with TLS and a password in front of it";
-  }
-  return std::nullopt;
-}
-
 std::optional<std::string> check_ages(const ExporterOptions& options) {
   if (options.forget_after >= options.stale_after) return std::nullopt;
   return "--agent.forget-after: " + in_quotes(format_duration(options.forget_after)) +
@@ -202,9 +191,10 @@ ValueKind<HostPort> listen_address(std::string expected) {
   return {"ADDRESS:PORT", std::move(expected), parse_listen_address, format_host_port};
 }
 
+ValueKind<std::string> file_name() { return {"FILE", "a file name", parse_file_name, as_it_is}; }
+
 void add_ingest_flags(CommandLine& command_line, ExporterOptions& options,
                       net::TlsServerSettings& tls) {
-  const ValueKind<std::string> file{"FILE", "a file name", parse_file_name, as_it_is};
   command_line.add_list(
       {"--ingest.listen-address", "Where agents connect"},
       listen_address("ADDRESS:PORT, such as 127.0.0.1:8080, [::1]:8080 or :8080 (every address); "
@@ -214,16 +204,16 @@ void add_ingest_flags(CommandLine& command_line, ExporterOptions& options,
                           "The certificate agents see, PEM, with what stands between it and its "
                           "authority; TLS 1.3 from then on",
                           "plain text"},
-                         file, tls.cert_file);
-  command_line.add_value({"--ingest.tls-key-file", "Its private key, PEM", "none"}, file,
+                         file_name(), tls.cert_file);
+  command_line.add_value({"--ingest.tls-key-file", "Its private key, PEM", "none"}, file_name(),
                          tls.key_file);
   command_line.add_value({"--ingest.tls-client-ca-file",
                           "Agents must show a certificate of one of these authorities, PEM, that "
                           "holds their endpoint; revocation lists may stand there too",
                           "none"},
-                         file, tls.client_ca_file);
+                         file_name(), tls.client_ca_file);
   command_line.add_value(
-      {"--ingest.tokens-file", "Who may report, by token (docs/security.md)", "none"}, file,
+      {"--ingest.tokens-file", "Who may report, by token (docs/security.md)", "none"}, file_name(),
       options.tokens_file);
   command_line.add_switch(
       {"--ingest.allow-anonymous", "Listen beyond loopback though no agent can prove its name"},
@@ -271,9 +261,16 @@ void add_agent_flags(CommandLine& command_line, ExporterOptions& options) {
 
 void add_web_flags(CommandLine& command_line, ExporterOptions& options,
                    std::vector<MetricGroup>& groups) {
-  command_line.add_list({"--web.listen-address", "Where pages are served: 127.0.0.1 or localhost"},
-                        listen_address("ADDRESS:PORT, such as 127.0.0.1:8000"),
-                        options.web_addresses);
+  command_line.add_list(
+      {"--web.listen-address", "Where pages are served"},
+      listen_address("ADDRESS:PORT, such as 127.0.0.1:8000, [::1]:8000 or :8000 (every address); "
+                     "ADDRESS is an IP address or localhost, no other name"),
+      options.web_addresses);
+  command_line.add_value({"--web.config.file",
+                          "TLS, passwords and headers of the web addresses, as Prometheus' "
+                          "exporters read them",
+                          "plain HTTP, open to all"},
+                         file_name(), options.web_config_file);
   const ValueKind<std::string> path{
       "PATH",
       "a free path such as /metrics: letters, digits, '-', '_', '~' and '.' between single "
@@ -325,7 +322,7 @@ ExporterCommand parse_command_line(int argc, const char* const* argv, const File
     options.collect = set_of(groups);
     if (tls != net::TlsServerSettings{}) options.ingest_tls = tls;
     if (auto fault = use_enrolment(options, state_directory, probe)) return fault;
-    for (const auto check : {check_ingest_tls, check_ingest_doors, check_web_doors, check_ages}) {
+    for (const auto check : {check_ingest_tls, check_ingest_doors, check_ages}) {
       if (auto fault = check(options)) return fault;
     }
     return std::nullopt;

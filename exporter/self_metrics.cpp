@@ -171,6 +171,7 @@ struct SelfMetrics::Impl {
   Counter& samples_received;
   std::array<Counter*, kRejectReasonNames.size()> samples_rejected;
   std::array<Counter*, kRefusalCodeNames.size()> connections_refused;
+  std::array<Counter*, kWebRefusalNames.size()> web_requests_refused;
   Counter& received_bytes;
   std::array<Gauge*, kAgentStateNames.size()> agents;
   Gauge& legacy_connections;
@@ -195,6 +196,12 @@ SelfMetrics::Impl::Impl()
                        .Help("Connections the exporter refused or ended, by reason.")
                        .Register(registry),
                    "reason", kRefusalCodeNames)),
+      web_requests_refused(add_each(prometheus::BuildCounter()
+                                        .Name("cpu_monitor_exporter_web_requests_refused_total")
+                                        .Help("Requests for pages that were refused or cut, by "
+                                              "reason.")
+                                        .Register(registry),
+                                    "reason", kWebRefusalNames)),
       received_bytes(add_counter(registry, "cpu_monitor_exporter_received_bytes_total",
                                  "Bytes received on the ingest port.")),
       agents(add_each(prometheus::BuildGauge()
@@ -237,6 +244,10 @@ SelfMetrics::~SelfMetrics() = default;
 
 void SelfMetrics::connection_refused(RefusalCode reason) {
   impl_->connections_refused[static_cast<std::size_t>(reason)]->Increment();
+}
+
+void SelfMetrics::web_request_refused(WebRefusal reason) {
+  impl_->web_requests_refused[static_cast<std::size_t>(reason)]->Increment();
 }
 
 void SelfMetrics::sample_received() { impl_->samples_received.Increment(); }

@@ -30,6 +30,26 @@ enum class WatchedCertificate : std::uint8_t { ingest, ingest_client_ca, web, we
 inline constexpr NameTable<WatchedCertificate, 4> kWatchedCertificateNames{
     {"ingest", "ingest_client_ca", "web", "web_client_ca"}};
 
+/// Why a web client did not get its page, or not all of it.
+enum class WebRefusal : std::uint8_t {
+  capacity,            ///< too many connections, in all or from its address
+  head_timeout,        ///< the request, or the TLS handshake before it, did not come in time
+  head_too_large,      ///< the request is longer than kMaxRequestHeadBytes
+  tls_required,        ///< plain HTTP on a port that speaks HTTPS
+  tls_unexpected,      ///< TLS on a port that speaks plain HTTP
+  tls_handshake,       ///< the handshake failed
+  client_certificate,  ///< none, or not one that is allowed
+  unauthorized,        ///< no password, or a wrong one
+  busy,                ///< too much is asked for at once: passwords to be judged, or pages
+  slow_reader,         ///< takes its page too slowly, or not at all
+  page_failed,         ///< the page could not be made, or not to its end
+  stopping,            ///< the exporter stopped meanwhile
+};
+inline constexpr NameTable<WebRefusal, 12> kWebRefusalNames{
+    {"capacity", "head_timeout", "head_too_large", "tls_required", "tls_unexpected",
+     "tls_handshake", "client_certificate", "unauthorized", "busy", "slow_reader", "page_failed",
+     "stopping"}};
+
 /// The exporter's own series: cpu_monitor_exporter_* and process_*, as prometheus-cpp counters and
 /// gauges in a Registry. Every counter stands at 0 before its first event.
 ///
@@ -42,6 +62,7 @@ class SelfMetrics {
   SelfMetrics& operator=(const SelfMetrics&) = delete;
 
   void connection_refused(RefusalCode reason);
+  void web_request_refused(WebRefusal reason);
   void sample_received();
   void sample_rejected(RejectReason reason);
   void bytes_received(std::size_t bytes);

@@ -1,20 +1,20 @@
 #include "exporter/web_server.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <random>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,12 +22,16 @@
 
 #include "common/log.hpp"
 #include "exporter/compression.hpp"
+#include "exporter/http_head.hpp"
 #include "exporter/metrics_page.hpp"
 #include "exporter/page/page.hpp"
 #include "exporter/page_query.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
+
+/// All that is ever given to civetweb; without an `s`, a redirection or a second address.
+constexpr const char* kPrivatePort = "127.0.0.1:0";
 
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 
@@ -170,18 +174,28 @@ std::string head_of(mg_connection* connection, const Response& response,
   }
   if (response.gzipped) head.append("Content-Encoding: gzip\r\n");
   if (response.varies) head.append("Vary: Accept-Encoding\r\n");
-  head.append("Connection: close\r\nX-Content-Type-Options: nosniff\r\n");
-  head.append("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n");
-  return head.append("Cache-Control: no-store\r\n").append(more_headers).append("\r\n");
+  return head.append(kCommonHeaderLines).append(more_headers).append("\r\n");
+}
+
+WebPeers& peers_of(const mg_connection* connection) {
+  const auto* const server =
+      static_cast<const CivetServer*>(mg_get_user_data(mg_get_context(connection)));
+  return *static_cast<WebPeers*>(const_cast<void*>(server->getUserContext()));
+}
+
+void send_to_end(mg_connection* connection, const Response& response, bool with_body,
+                 std::string_view more_headers) {
+  send_all(connection, head_of(connection, response, more_headers));
+  if (!with_body) return;
+  if (response.write) return send_in_chunks(connection, response);
+  send_all(connection, response.gzipped ? *response.gzipped : response.body);
 }
 
 void send(mg_connection* connection, const Response& response, bool with_body,
           std::string_view more_headers = {}) {
   try {
-    send_all(connection, head_of(connection, response, more_headers));
-    if (!with_body) return;
-    if (response.write) return send_in_chunks(connection, response);
-    send_all(connection, response.gzipped ? *response.gzipped : response.body);
+    send_to_end(connection, response, with_body, more_headers);
+    peers_of(connection).finish(mg_get_request_info(connection)->remote_port);
   } catch (const ClientGone& gone) {
     log::debug("a page was cut", {{"reason", gone.what()}});
   } catch (const std::exception& failure) {
@@ -249,9 +263,11 @@ class Router : public CivetHandler {
   std::map<std::string, std::unique_ptr<Page>, std::less<>> pages_;
 };
 
-/// Runs before any handler.  Returns 0 to go on, 1 when it answered.
+/// Runs before any handler.  Returns 0 to go on, 1 when that was all.
 int on_begin_request(mg_connection* connection) {
   mg_disable_connection_keep_alive(connection);
+  const mg_request_info* const peer = mg_get_request_info(connection);
+  if (!peers_of(connection).begin(peer->remote_addr, peer->remote_port)) return 1;
   // civetweb's timeout does not bound a slow body, so no body is read.
   if (mg_get_request_info(connection)->content_length <= 0 &&
       mg_get_header(connection, "Transfer-Encoding") == nullptr) {
@@ -273,20 +289,6 @@ CivetCallbacks callbacks() {
   return callbacks;
 }
 
-std::string ipv4_port(const HostPort& address) {
-  return (address.host == "localhost" ? "127.0.0.1" : address.host) + ":" +
-         std::to_string(address.port);
-}
-
-std::string joined(const std::vector<HostPort>& addresses) {
-  std::string text;
-  for (const HostPort& address : addresses) {
-    if (!text.empty()) text += ',';
-    text += ipv4_port(address);
-  }
-  return text;
-}
-
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -295,19 +297,27 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-/// civetweb does not say why it cannot listen.  Throws std::runtime_error that does.
-void require_free(const HostPort& address) {
+/// Whether connections can come from it.
+bool is_usable(const std::string& address) {
+  sockaddr_in wanted{};
+  wanted.sin_family = AF_INET;
+  if (::inet_pton(AF_INET, address.c_str(), &wanted.sin_addr) != 1) return false;
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int yes = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  const sockaddr_in wanted = loopback(address.port);
-  const int failure =
-      ::bind(socket, reinterpret_cast<const sockaddr*>(&wanted), sizeof wanted) == 0 ? 0 : errno;
+  if (socket < 0) return false;
+  const bool is_bound =
+      ::bind(socket, reinterpret_cast<const sockaddr*>(&wanted), sizeof wanted) == 0;
   ::close(socket);
-  if (failure == 0) return;
-  throw std::runtime_error("cannot serve HTTP on " + format_host_port(address) + ": " +
-                           std::generic_category().message(failure) +
-                           "; free it, or choose another with --web.listen-address");
+  return is_bound;
+}
+
+/// An address of this machine that nobody else comes from, unless he looks for it: civetweb turns
+/// all others away when it accepts, so that they take no worker's time.
+std::string private_address() {
+  std::random_device random;
+  std::uniform_int_distribution<int> byte(1, 254);
+  std::string address = "127";
+  for (int i = 0; i < 3; ++i) address += '.' + std::to_string(byte(random));
+  return is_usable(address) ? address : "127.0.0.1";
 }
 
 /// Connects to a port and hangs up.
@@ -335,9 +345,12 @@ void close_promptly(CivetServer& server) {
   closer.join();
 }
 
-std::vector<std::string> server_options(const WebServer::Settings& settings) {
+std::vector<std::string> server_options(const WebServer::Settings& settings,
+                                        const WebPeers& peers) {
   return {"listening_ports",
-          joined(settings.addresses),
+          kPrivatePort,
+          "access_control_list",
+          "-0.0.0.0/0,+" + peers.address() + "/32",
           "num_threads",
           "8",
           "request_timeout_ms",
@@ -361,7 +374,7 @@ struct WebServer::Impl {
   MetricsPage metrics;
   Router router;
   CivetCallbacks callbacks = exporter::callbacks();
-  std::vector<HostPort> addresses;
+  WebPeers peers{private_address()};
   std::unique_ptr<CivetServer> server;  // last: it goes first, and waits for its requests
 };
 
@@ -373,23 +386,22 @@ WebServer::WebServer(Settings settings, const Fleet& fleet, PercentGauge& gauge,
   router.add("/-/healthy", std::make_unique<ProbePage>("healthy", [] { return true; }));
   router.add("/-/ready", std::make_unique<ProbePage>("ready", [this] { return is_ready_.load(); }));
   router.add(settings.telemetry_path, std::make_unique<TelemetryPage>(impl_->metrics));
-  for (const HostPort& address : settings.addresses) require_free(address);
   try {
-    impl_->server = std::make_unique<CivetServer>(server_options(settings), &impl_->callbacks);
+    impl_->server = std::make_unique<CivetServer>(server_options(settings, impl_->peers),
+                                                  &impl_->callbacks, &impl_->peers);
   } catch (const CivetException& failure) {
-    throw std::runtime_error("cannot serve HTTP on " + joined(settings.addresses) + " (" +
-                             failure.what() +
-                             "); free it, or choose another with --web.listen-address");
+    throw std::runtime_error(std::string("cannot serve HTTP behind a port of 127.0.0.1: ") +
+                             failure.what());
   }
   impl_->server->addHandler("/", impl_->router);
-  const auto ports = impl_->server->getListeningPorts();
-  for (std::size_t i = 0; i < ports.size() && i < settings.addresses.size(); ++i) {
-    impl_->addresses.push_back({settings.addresses[i].host, static_cast<std::uint16_t>(ports[i])});
-  }
 }
 
 WebServer::~WebServer() { close_promptly(*impl_->server); }
 
-std::vector<HostPort> WebServer::addresses() const { return impl_->addresses; }
+std::uint16_t WebServer::port() const {
+  return static_cast<std::uint16_t>(impl_->server->getListeningPorts().at(0));
+}
+
+WebPeers& WebServer::peers() { return impl_->peers; }
 
 }  // namespace cpu_monitor::exporter

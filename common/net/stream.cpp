@@ -1,8 +1,12 @@
 #include "common/net/stream.hpp"
 
+#include <sys/ioctl.h>
+
 #include <utility>
 
 #include "common/net/tcp_options.hpp"
+
+#include <linux/sockios.h>
 
 namespace cpu_monitor::net {
 
@@ -110,6 +114,13 @@ void Stream::give_up_writing() {
   sent_.cancel();
 }
 
+std::size_t Stream::unacknowledged_bytes() const {
+  int bytes = 0;
+  auto& socket = const_cast<asio::ip::tcp::socket&>(socket_);  // native_handle() is not const
+  if (!socket.is_open() || ::ioctl(socket.native_handle(), SIOCOUTQ, &bytes) != 0) return 0;
+  return static_cast<std::size_t>(bytes);
+}
+
 asio::awaitable<void> Stream::drained() {
   while (socket_.is_open() && unsent_bytes() > 0) {
     co_await sent_.async_wait(use_nothrow);
@@ -125,6 +136,12 @@ void Stream::close() {
   std::error_code ignored;
   socket_.close(ignored);
   sent_.cancel();
+}
+
+void Stream::reset() {
+  std::error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  close();
 }
 
 void Stream::write_when_possible() {

@@ -51,6 +51,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// Bytes queued and not yet taken by the kernel.
   [[nodiscard]] std::size_t unsent_bytes() const { return unsent_.size(); }
 
+  /// Bytes that the kernel took and the peer has not acknowledged yet; those of TLS, where it is
+  /// used.
+  [[nodiscard]] std::size_t unacknowledged_bytes() const;
+
+  /// A write failed: the peer is gone, and nothing more is sent.
+  [[nodiscard]] bool is_broken() const { return is_broken_; }
+
   /// Suspends until everything queued is sent, or the connection is closed.
   [[nodiscard]] asio::awaitable<void> drained();
 
@@ -60,6 +67,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   /// Ends the connection now, whatever is queued.  The pending read ends with operation_aborted.
   void close();
+
+  /// As close(), but what the kernel still holds for the peer goes with it, and the peer is told of
+  /// an error rather than an end.
+  void reset();
 
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
 

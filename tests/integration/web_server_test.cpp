@@ -19,6 +19,7 @@ namespace {
 
 using exporter::Fleet;
 using exporter::Moment;
+using exporter::WebGate;
 using exporter::WebServer;
 
 TEST(WebServer, ServesMetricsInTheTextFormat) {
@@ -104,19 +105,22 @@ class LargePage {
       EXPECT_TRUE(fleet_.claim(hello, {}, id, Moment::now()));
       EXPECT_EQ(fleet_.apply(hello.endpoint, id, sample, Moment::now()), Fleet::Applied::applied);
     }
-    WebServer::Settings settings;
+    server_.emplace(WebServer::Settings{}, fleet_, gauge_, metrics_);
+    WebGate::Settings settings;
     settings.addresses = {{"127.0.0.1", 0}};
-    settings.request_timeout = std::chrono::milliseconds(200);
-    server_.emplace(settings, fleet_, gauge_, metrics_);
+    settings.limits.progress_timeout = std::chrono::milliseconds(200);
+    gate_.emplace(settings, *server_, metrics_);
+    gate_->start();
   }
 
-  [[nodiscard]] std::uint16_t port() const { return server_->addresses()[0].port; }
+  [[nodiscard]] std::uint16_t port() const { return gate_->addresses()[0].port; }
 
  private:
   Fleet fleet_{{}};
   exporter::PercentGauge gauge_;
   exporter::SelfMetrics metrics_;
   std::optional<WebServer> server_;
+  std::optional<WebGate> gate_;
 };
 
 TEST(WebServerLargePage, IsWholeInChunksAndAsGzip) {

@@ -53,6 +53,11 @@ std::string refused(RefusalCode code) {
          std::string(kRefusalCodeNames[code]) + "\"}";
 }
 
+std::string web_refused(WebRefusal reason) {
+  return "cpu_monitor_exporter_web_requests_refused_total{reason=\"" +
+         std::string(kWebRefusalNames[reason]) + "\"}";
+}
+
 std::string agents(AgentState state) {
   return "cpu_monitor_exporter_agents{state=\"" + std::string(kAgentStateNames[state]) + "\"}";
 }
@@ -68,6 +73,9 @@ TEST(SelfMetrics, StandAtZeroBeforeTheFirstEvent) {
   }
   for (std::size_t i = 0; i < kRefusalCodeNames.size(); ++i) {
     EXPECT_EQ(value(page, refused(static_cast<RefusalCode>(i))), "0");
+  }
+  for (std::size_t i = 0; i < kWebRefusalNames.size(); ++i) {
+    EXPECT_EQ(value(page, web_refused(static_cast<WebRefusal>(i))), "0");
   }
   for (std::size_t i = 0; i < kAgentStateNames.size(); ++i) {
     EXPECT_EQ(value(page, agents(static_cast<AgentState>(i))), "0");
@@ -136,6 +144,25 @@ INSTANTIATE_TEST_SUITE_P(Reasons, SelfMetricsRefusal,
                          testing::Range<std::size_t>(0, kRefusalCodeNames.size()),
                          [](const auto& param) {
                            std::string name(kRefusalCodeNames.names[param.param]);
+                           std::erase(name, '_');
+                           return name;
+                         });
+
+class SelfMetricsWebRefusal : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(SelfMetricsWebRefusal, IsCountedUnderItsReasonAlone) {
+  SelfMetrics metrics;
+  metrics.web_request_refused(static_cast<WebRefusal>(GetParam()));
+  const std::string page = render(metrics);
+  for (std::size_t i = 0; i < kWebRefusalNames.size(); ++i) {
+    EXPECT_EQ(value(page, web_refused(static_cast<WebRefusal>(i))), i == GetParam() ? "1" : "0");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Reasons, SelfMetricsWebRefusal,
+                         testing::Range<std::size_t>(0, kWebRefusalNames.size()),
+                         [](const auto& param) {
+                           std::string name(kWebRefusalNames.names[param.param]);
                            std::erase(name, '_');
                            return name;
                          });
@@ -221,6 +248,7 @@ TEST(SelfMetrics, HaveEachFamilyOnceWithItsHead) {
       {"cpu_monitor_exporter_received_bytes_total", "counter"},
       {"cpu_monitor_exporter_samples_received_total", "counter"},
       {"cpu_monitor_exporter_samples_rejected_total", "counter"},
+      {"cpu_monitor_exporter_web_requests_refused_total", "counter"},
       {"process_cpu_seconds_total", "counter"},
       {"process_max_fds", "gauge"},
       {"process_open_fds", "gauge"},
