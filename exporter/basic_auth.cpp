@@ -89,13 +89,13 @@ void append_with_length(std::string& text, std::string_view part) {
 
 /// Somebody who asks to be let in.
 struct Candidate {
-  Credentials credentials;  ///< with the part of the password that counts
-  std::string hash;         ///< of the user, or nobody's
+  UserPassword credentials;  ///< with the part of the password that counts
+  std::string hash;          ///< of the user, or nobody's
   bool is_user = false;
   Digest digest{};  ///< of all three
 };
 
-Digest digest_of(const Credentials& credentials, const std::string& hash) {
+Digest digest_of(const UserPassword& credentials, const std::string& hash) {
   std::string text;
   append_with_length(text, credentials.user);
   append_with_length(text, credentials.password);
@@ -178,7 +178,7 @@ class KnownWrong {
 
 }  // namespace
 
-std::optional<Credentials> parse_basic_authorization(std::string_view authorization) {
+std::optional<UserPassword> parse_basic_authorization(std::string_view authorization) {
   if (authorization.size() > kMaxAuthorizationBytes) return std::nullopt;
   const std::size_t space = authorization.find(' ');
   if (space == std::string_view::npos || !is_basic(authorization.substr(0, space))) {
@@ -190,7 +190,7 @@ std::optional<Credentials> parse_basic_authorization(std::string_view authorizat
   if (!decoded || decoded->find('\0') != std::string::npos) return std::nullopt;
   const std::size_t colon = decoded->find(':');
   if (colon == std::string::npos) return std::nullopt;
-  return Credentials{decoded->substr(0, colon), decoded->substr(colon + 1)};
+  return UserPassword{decoded->substr(0, colon), decoded->substr(colon + 1)};
 }
 
 bool has_bcrypt_hash(const std::string& password, const std::string& hash) {

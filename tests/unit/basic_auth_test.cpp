@@ -22,7 +22,7 @@
 
 namespace cpu_monitor::exporter {
 
-void PrintTo(const Credentials& credentials, std::ostream* out) {
+void PrintTo(const UserPassword& credentials, std::ostream* out) {
   *out << credentials.user << " / " << credentials.password;
 }
 
@@ -77,38 +77,38 @@ std::string basic(std::string_view user, std::string_view password) {
 
 TEST(BasicAuthorization, IsUserAndPassword) {
   EXPECT_EQ(parse_basic_authorization("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
-            (Credentials{"Aladdin", "open sesame"}));
+            (UserPassword{"Aladdin", "open sesame"}));
 }
 
 TEST(BasicAuthorization, IsReadWithAnyPadding) {
-  EXPECT_EQ(parse_basic_authorization("Basic YTpi"), (Credentials{"a", "b"}));
-  EXPECT_EQ(parse_basic_authorization("Basic YTpiYw=="), (Credentials{"a", "bc"}));
-  EXPECT_EQ(parse_basic_authorization("Basic YTpiY2Q="), (Credentials{"a", "bcd"}));
+  EXPECT_EQ(parse_basic_authorization("Basic YTpi"), (UserPassword{"a", "b"}));
+  EXPECT_EQ(parse_basic_authorization("Basic YTpiYw=="), (UserPassword{"a", "bc"}));
+  EXPECT_EQ(parse_basic_authorization("Basic YTpiY2Q="), (UserPassword{"a", "bcd"}));
 }
 
 TEST(BasicAuthorization, NamesItsSchemeInAnyCase) {
-  EXPECT_EQ(parse_basic_authorization("basic YTpi"), (Credentials{"a", "b"}));
-  EXPECT_EQ(parse_basic_authorization("BASIC YTpi"), (Credentials{"a", "b"}));
+  EXPECT_EQ(parse_basic_authorization("basic YTpi"), (UserPassword{"a", "b"}));
+  EXPECT_EQ(parse_basic_authorization("BASIC YTpi"), (UserPassword{"a", "b"}));
 }
 
 TEST(BasicAuthorization, MayHaveMoreSpacesBehindTheScheme) {
-  EXPECT_EQ(parse_basic_authorization("Basic   YTpi"), (Credentials{"a", "b"}));
+  EXPECT_EQ(parse_basic_authorization("Basic   YTpi"), (UserPassword{"a", "b"}));
 }
 
 TEST(BasicAuthorization, EndsTheUserAtTheFirstColon) {
-  EXPECT_EQ(parse_basic_authorization(basic("a", "b:c:d")), (Credentials{"a", "b:c:d"}));
+  EXPECT_EQ(parse_basic_authorization(basic("a", "b:c:d")), (UserPassword{"a", "b:c:d"}));
 }
 
 TEST(BasicAuthorization, MayHoldEmptyParts) {
-  EXPECT_EQ(parse_basic_authorization(basic("", "")), (Credentials{"", ""}));
-  EXPECT_EQ(parse_basic_authorization(basic("a", "")), (Credentials{"a", ""}));
-  EXPECT_EQ(parse_basic_authorization(basic("", "b")), (Credentials{"", "b"}));
+  EXPECT_EQ(parse_basic_authorization(basic("", "")), (UserPassword{"", ""}));
+  EXPECT_EQ(parse_basic_authorization(basic("a", "")), (UserPassword{"a", ""}));
+  EXPECT_EQ(parse_basic_authorization(basic("", "b")), (UserPassword{"", "b"}));
 }
 
 TEST(BasicAuthorization, KeepsEveryByteButNul) {
   std::string password;
   for (int byte = 1; byte < 256; ++byte) password += static_cast<char>(byte);
-  EXPECT_EQ(parse_basic_authorization(basic("a", password)), (Credentials{"a", password}));
+  EXPECT_EQ(parse_basic_authorization(basic("a", password)), (UserPassword{"a", password}));
 }
 
 TEST(BasicAuthorization, IsReadUpToItsGreatestLength) {
@@ -153,7 +153,7 @@ TEST(BasicAuthorization, IsReadOrRefusedWhateverTheBytes) {
 TEST(BasicAuthorization, ComesBackAsItWasMade) {
   std::mt19937 random(2);
   for (int i = 0; i < 10'000; ++i) {
-    Credentials credentials;
+    UserPassword credentials;
     for (auto* part : {&credentials.user, &credentials.password}) {
       const std::size_t length = random() % 30;
       while (part->size() < length) {
