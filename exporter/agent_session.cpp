@@ -29,7 +29,8 @@ AgentSession::AgentSession(SessionContext& context, Connection connection,
     : context_(context),
       connection_(std::move(connection)),
       reader_(connection_.stream, context.limits, context.read_buffer),
-      deadline_(handshake_deadline) {}
+      deadline_(handshake_deadline),
+      series_(context.series) {}
 
 asio::awaitable<std::optional<Connection>> AgentSession::run() {
   if (context_.trust->tls()) co_await begin_tls();
@@ -146,8 +147,7 @@ void AgentSession::handle(const Hello& hello) {
   if (hello.token) token_ = digest_of_token(*hello.token);
   auto identity = identify(hello.endpoint);
   if (!identity) return refuse(identity.error().code, identity.error().detail);
-  auto claim =
-      context_.fleet.claim(hello, *std::move(identity), connection_.id, Moment::now());
+  auto claim = context_.fleet.claim(hello, *std::move(identity), connection_.id, Moment::now());
   if (!claim) {
     return refuse(claim.error().code, claim.error().detail, retry_after(claim.error().code));
   }
@@ -177,6 +177,8 @@ void AgentSession::handle(CpuFacts facts) {
   if (endpoint_.empty()) {
     return refuse(RefusalCode::bad_field, "facts before the hello; say hello first");
   }
+  series_of_facts_ = std::max(series_of_facts_, series_of(facts));
+  if (!has_room_for_series()) return;
   if (!context_.fleet.learn(endpoint_, connection_.id, std::move(facts))) close();
 }
 
@@ -184,6 +186,8 @@ void AgentSession::handle(CpuSample sample) {
   if (endpoint_.empty()) {
     return refuse(RefusalCode::bad_field, "a sample before the hello; say hello first");
   }
+  series_of_sample_ = std::max(series_of_sample_, series_of(sample));
+  if (!has_room_for_series()) return;
   const auto sequence = sample.sequence;
   context_.metrics.sample_received();
   const auto applied = context_.fleet.apply(endpoint_, connection_.id, sample, Moment::now());
@@ -193,6 +197,17 @@ void AgentSession::handle(CpuSample sample) {
     context_.metrics.sample_rejected(RejectReason::sequence_not_rising);
   }
   to_acknowledge_ = std::max(to_acknowledge_.value_or(0), sequence);
+}
+
+/// Refuses the agent when there is not.
+bool AgentSession::has_room_for_series() {
+  if (series_.grow_to(series_of_sample_ + series_of_facts_)) return true;
+  count_rejected_line(RefusalCode::capacity);
+  refuse(RefusalCode::capacity,
+         "the exporter shows as many series as it may; start this agent with --no-cpu.per-core, or "
+         "raise the exporter's --ingest.max-series",
+         std::chrono::minutes(1));
+  return false;
 }
 
 void AgentSession::handle(const Goodbye& goodbye) {

@@ -54,6 +54,7 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   void handle(CpuSample sample);
   void handle(const Goodbye& goodbye);
   void handle(const UnknownMessage&);
+  [[nodiscard]] bool has_room_for_series();
   void acknowledge();
   void begin_ending();
   [[nodiscard]] Result<Identity, RefusalCode> identify(std::string_view endpoint) const;
@@ -68,6 +69,10 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   LineFramer framer_{kMaxLineBytesBeforeWelcome};
   PacedReader reader_;
   Clock::time_point deadline_;
+
+  SeriesShare series_;
+  std::size_t series_of_sample_ = 0;
+  std::size_t series_of_facts_ = 0;
 
   std::string endpoint_;              ///< empty until welcomed
   std::optional<TokenDigest> token_;  ///< by which it is welcome, to be judged again

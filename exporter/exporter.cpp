@@ -11,6 +11,7 @@
 #include "common/log.hpp"
 #include "common/net/stop_signal.hpp"
 #include "exporter/batches.hpp"
+#include "exporter/enrolment.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -82,6 +83,7 @@ IngestListener::Settings listener_settings(const ExporterOptions& options, Sessi
   settings.peak_window = options.peak_window;
   settings.limits = limits;
   settings.limits.max_sample_rate = options.max_sample_rate;
+  settings.limits.max_series = options.max_series;
   return settings;
 }
 
@@ -111,11 +113,13 @@ void log_addresses(const char* component, const std::vector<HostPort>& addresses
 
 Exporter::Exporter(asio::io_context& io, const ExporterOptions& options, SessionLimits limits)
     : trust_files_{options.ingest_tls, options.tokens_file, options.allow_anonymous},
+      state_directory_(options.state_directory),
       fleet_(fleet_limits(options)),
       listener_(io, listener_settings(options, limits, load_trust()), fleet_, metrics_),
       web_(web_settings(options), fleet_, gauge_, metrics_),
       gate_(gate_settings(options), web_, metrics_),
-      reloader_(io, reloaded(), metrics_) {
+      reloader_(
+          io, reloaded(), [this] { renew_own_certificate(); }, metrics_) {
   show_web_certificates();
 }
 
@@ -159,6 +163,14 @@ std::vector<Reloader::Source> Exporter::reloaded() {
 void Exporter::show_web_certificates() {
   metrics_.certificate_ends(WatchedCertificate::web, gate_.certificate_not_after());
   metrics_.certificate_ends(WatchedCertificate::web_client_ca, gate_.ca_not_after());
+}
+
+/// The reloader finds the new one.
+void Exporter::renew_own_certificate() {
+  if (state_directory_.empty()) return;
+  if (renew_if_due(state_directory_, std::chrono::system_clock::now())) {
+    log::info("the exporter's certificate is renewed", {{"in", state_directory_}});
+  }
 }
 
 void run_exporter(const ExporterOptions& options) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/net/asio.hpp"
@@ -38,8 +39,10 @@ class Exporter {
   [[nodiscard]] std::shared_ptr<const Trust> load_trust();
   [[nodiscard]] std::vector<Reloader::Source> reloaded();
   void show_web_certificates();
+  void renew_own_certificate();
 
   TrustFiles trust_files_;
+  std::string state_directory_;  ///< of enrolment; empty: its files are not used
   Fleet fleet_;
   PercentGauge gauge_;
   SelfMetrics metrics_;

@@ -230,6 +230,10 @@ void add_ingest_flags(CommandLine& command_line, ExporterOptions& options,
   command_line.add_value(
       {"--ingest.max-sample-rate", "Samples a second from one agent; above it reading pauses"},
       number_between<double>("a number from 0.1 to 10000", 0.1, 10'000), options.max_sample_rate);
+  command_line.add_value(
+      {"--ingest.max-series", "Series of all agents together, 1..1000000000; one more is refused"},
+      number_between<std::size_t>("a whole number from 1 to 1000000000", 1, 1'000'000'000),
+      options.max_series);
 }
 
 void add_state_flag(CommandLine& command_line, std::string& directory) {

@@ -26,7 +26,8 @@ struct ExporterOptions {
   bool allow_anonymous = false;  ///< ingest off loopback without any proof of identity
   std::vector<std::string> legacy_allow{"127.0.0.0/8", "::1/128"};  ///< valid CIDR blocks
   std::size_t max_agents = 10000;
-  double max_sample_rate = 10;  ///< a second, of one agent, sustained
+  double max_sample_rate = 10;         ///< a second, of one agent, sustained
+  std::size_t max_series = 5'000'000;  ///< of all agents together
   std::chrono::milliseconds stale_after = std::chrono::seconds(15);
   std::chrono::milliseconds forget_after = std::chrono::hours(24);
   std::chrono::milliseconds peak_window = kDefaultPeakWindow;  ///< of the burst peaks

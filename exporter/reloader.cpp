@@ -13,6 +13,7 @@ namespace cpu_monitor::exporter {
 namespace {
 
 constexpr std::chrono::seconds kBetweenLooks{1};
+constexpr std::chrono::hours kBetweenUpkeeps{1};
 
 /// Differs whenever the file was written or replaced.
 std::string signature_of(const std::string& file) {
@@ -37,8 +38,10 @@ void rethrow(const std::exception_ptr& failure) {
 
 }  // namespace
 
-Reloader::Reloader(asio::io_context& io, std::vector<Source> sources, SelfMetrics& metrics)
+Reloader::Reloader(asio::io_context& io, std::vector<Source> sources, std::function<void()> upkeep,
+                   SelfMetrics& metrics)
     : sources_(std::move(sources)),
+      upkeep_(std::move(upkeep)),
       metrics_(metrics),
       signals_(io, SIGHUP),
       timer_(io),
@@ -60,6 +63,7 @@ void Reloader::stop() {
 
 asio::awaitable<void> Reloader::watch() {
   while (!stopping_) {
+    if (std::chrono::steady_clock::now() >= next_upkeep_) keep_up();
     timer_.expires_after(kBetweenLooks);
     co_await timer_.async_wait(net::use_nothrow);
     if (!stopping_ && signature() != signature_) reload();
@@ -79,6 +83,16 @@ std::string Reloader::signature() const {
     for (const std::string& file : source.files()) all += signature_of(file);
   }
   return all;
+}
+
+void Reloader::keep_up() {
+  next_upkeep_ = std::chrono::steady_clock::now() + kBetweenUpkeeps;
+  try {
+    upkeep_();
+  } catch (const std::exception& failure) {
+    log::error("the exporter's certificate has to be renewed, and cannot be",
+               {{"reason", failure.what()}});
+  }
 }
 
 void Reloader::reload() {

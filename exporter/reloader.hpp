@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,7 +25,10 @@ class Reloader {
     std::function<void()> reload;  ///< throws std::runtime_error and keeps what it had
   };
 
-  Reloader(asio::io_context& io, std::vector<Source> sources, SelfMetrics& metrics);
+  /// `upkeep` is called at the start and every hour, for what has to be renewed in time; it may
+  /// throw std::runtime_error.
+  Reloader(asio::io_context& io, std::vector<Source> sources, std::function<void()> upkeep,
+           SelfMetrics& metrics);
 
   void start();
   void stop();
@@ -34,12 +38,15 @@ class Reloader {
   [[nodiscard]] asio::awaitable<void> hear_signals();
   [[nodiscard]] std::string signature() const;
   void reload();
+  void keep_up();
 
   std::vector<Source> sources_;
+  std::function<void()> upkeep_;
   SelfMetrics& metrics_;
   asio::signal_set signals_;
   asio::steady_timer timer_;
   std::string signature_;  ///< of the files as they were when they were read last
+  std::chrono::steady_clock::time_point next_upkeep_;
   bool stopping_ = false;
 };
 

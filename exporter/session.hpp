@@ -13,6 +13,7 @@
 #include "common/net/stream.hpp"
 #include "exporter/fleet.hpp"
 #include "exporter/self_metrics.hpp"
+#include "exporter/series_budget.hpp"
 #include "exporter/trust.hpp"
 
 namespace cpu_monitor::exporter {
@@ -26,8 +27,9 @@ struct SessionLimits {
       std::chrono::seconds(2);                               ///< for the peer to read our last line
   std::size_t max_drained_bytes = std::size_t{1024} * 1024;  ///< read and dropped meanwhile
   std::size_t max_unsent_bytes =
-      std::size_t{16} * 1024;   ///< more: the peer does not read, so we do not either
-  double max_sample_rate = 10;  ///< lines a second, sustained
+      std::size_t{16} * 1024;          ///< more: the peer does not read, so we do not either
+  double max_sample_rate = 10;         ///< lines a second, sustained
+  std::size_t max_series = 5'000'000;  ///< of all agents together
 };
 
 /// What one read takes at most.
@@ -46,6 +48,7 @@ struct SessionContext {
   std::function<void(Fleet::ConnectionId)> welcomed;
   /// A newcomer failed to prove itself, or to make sense.
   std::function<void(const asio::ip::address&)> failed;
+  SeriesBudget series{limits.max_series};
   log::PeerThrottle refusal_log{};
   log::PeerThrottle connect_log{};
   log::PeerThrottle disconnect_log{};

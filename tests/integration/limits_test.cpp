@@ -114,5 +114,51 @@ TEST(Failures, LeaveRoomForThoseThatSucceed) {
   EXPECT_EQ(exporter.value(kRate), "0");
 }
 
+/// As many CPUs as asked for.
+std::string sample_of_cpus(int count) {
+  std::string cores;
+  for (int id = 0; id < count; ++id) {
+    cores += (id > 0 ? ",[" : "[") + std::to_string(id) + ",1,2,3,4]";
+  }
+  return R"({"type":"sample","sequence":1,"cpu":{"total":[1,2,3,4],"cores":[)" + cores + "]}}\n";
+}
+
+TEST(Series, AreLimitedOverAllAgents) {
+  exporter::ExporterOptions options;
+  options.max_series = 2000;
+  RunningExporter exporter(options);
+  TcpClient first = exporter.connect();
+  ASSERT_TRUE(is_served(first, "first"));
+  ASSERT_TRUE(first.send(sample_of_cpus(100)));
+  EXPECT_EQ(first.read_line(), R"({"type":"ack","sequence":1})");
+  {
+    TcpClient second = exporter.connect();
+    ASSERT_TRUE(is_served(second, "second"));
+    ASSERT_TRUE(second.send(sample_of_cpus(100)));
+    const auto refusal = second.read_line().value_or("");
+    EXPECT_NE(refusal.find(R"("code":"capacity")"), std::string::npos) << refusal;
+    EXPECT_NE(refusal.find("--ingest.max-series"), std::string::npos) << refusal;
+    EXPECT_TRUE(second.is_closed_by_peer());
+  }
+  TcpClient small = exporter.connect();
+  ASSERT_TRUE(is_served(small, "small"));
+  ASSERT_TRUE(small.send(sample_line(1)));
+  EXPECT_EQ(small.read_line(), R"({"type":"ack","sequence":1})");
+}
+
+TEST(Series, AreGivenBackWithTheConnection) {
+  exporter::ExporterOptions options;
+  options.max_series = 2000;
+  RunningExporter exporter(options);
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = "agent-" + std::to_string(i);
+    EXPECT_TRUE(eventually([&] {
+      TcpClient agent = exporter.connect();
+      return is_served(agent, name) && agent.send(sample_of_cpus(100)) &&
+             agent.read_line() == R"({"type":"ack","sequence":1})";
+    })) << name;
+  }
+}
+
 }  // namespace
 }  // namespace cpu_monitor::tests
