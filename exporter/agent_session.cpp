@@ -317,7 +317,8 @@ void AgentSession::judge_again(bool authorities_changed) {
                   "a new one");
   }
   const auto identity = identify(endpoint_);
-  if (!identity) refuse(identity.error().code, identity.error().detail);
+  if (!identity) return refuse(identity.error().code, identity.error().detail);
+  context_.fleet.confirm(endpoint_, connection_.id, *identity);
 }
 
 bool AgentSession::is_still_believed(const net::TlsSession& tls, bool authorities_changed) const {
