@@ -215,7 +215,8 @@ void Fleet::expect(const std::vector<std::string>& names, const Moment& now) {
     expected.emplace_hint(expected.end(), name, std::move(identity));
   }
   const std::lock_guard lock(mutex_);
-  expected_.swap(expected);
+  std::erase_if(records_, [&](const auto& entry) { return is_forgotten(entry.second, now); });
+  expected_.swap(expected);  // the old ones are freed when the lock is gone
   if (!expected_since_) expected_since_ = now.steady;
   for (auto& [endpoint, record] : records_) record.is_expected = expected_.contains(endpoint);
 }

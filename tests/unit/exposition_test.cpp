@@ -585,6 +585,34 @@ TEST(ExpositionAbsence, OfASampleLeavesOnlyTheAgent) {
   EXPECT_EQ(lines(page, "cpu_monitor_agent_connects_total").size(), 1U);
 }
 
+TEST(ExpositionAbsence, OfAnExpectedMachineLeavesOnlyThatItIsDown) {
+  AgentView missing;
+  auto identity = std::make_shared<AgentIdentity>();
+  identity->endpoint = "web-1";
+  missing.identity = identity;
+  missing.has_come = false;
+  missing.state = AgentState::gone;
+  EXPECT_EQ(render(missing),
+            "# HELP cpu_monitor_agent_up Whether samples of the agent arrive: 1, or 0 when they "
+            "stopped.\n"
+            "# TYPE cpu_monitor_agent_up gauge\n"
+            "cpu_monitor_agent_up{endpoint=\"web-1\"} 0\n");
+}
+
+TEST(ExpositionAbsence, OfAnExpectedMachineLeavesOthersAlone) {
+  FleetSnapshot fleet = golden_fleet();
+  AgentView missing = agent_of("missing");
+  missing.has_come = false;
+  missing.state = AgentState::gone;
+  const std::string without = render(fleet);
+  fleet.agents.insert(fleet.agents.begin() + 1, missing);
+  std::string with = render(fleet);
+  const std::string up = "cpu_monitor_agent_up{endpoint=\"missing\"} 0\n";
+  ASSERT_NE(with.find(up), std::string::npos);
+  with.erase(with.find(up), up.size());
+  EXPECT_EQ(with, without);
+}
+
 TEST(ExpositionAbsence, OfCountersLeavesNoCpuFamily) {
   CpuSample sample;
   sample.percent = 50;

@@ -1,7 +1,9 @@
 #include "exporter/fleet.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -89,6 +91,29 @@ Fleet::Claim claim(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connect
 std::optional<RefusalCode> refusal(Fleet& fleet, const Hello& hello, Fleet::ConnectionId connection,
                                    milliseconds when) {
   const auto claim = fleet.claim(hello, {}, connection, at(when));
+  if (claim) return std::nullopt;
+  return claim.error().code;
+}
+
+Identity identity_of(Proof proof, std::map<std::string, std::string> labels = {}) {
+  Identity identity;
+  identity.proof = proof;
+  identity.labels = std::move(labels);
+  return identity;
+}
+
+/// Claims with a proof for a connection that must get the name.
+Fleet::Claim claim_as(Proof proof, Fleet& fleet, const Hello& hello, Fleet::ConnectionId connection,
+                      milliseconds when) {
+  auto claim = fleet.claim(hello, identity_of(proof), connection, at(when));
+  EXPECT_TRUE(claim.has_value());
+  return claim ? *std::move(claim) : Fleet::Claim{};
+}
+
+/// Claims with a proof for a connection that must not get the name: why not.
+std::optional<RefusalCode> refusal_as(Proof proof, Fleet& fleet, const Hello& hello,
+                                      Fleet::ConnectionId connection, milliseconds when) {
+  const auto claim = fleet.claim(hello, identity_of(proof), connection, at(when));
   if (claim) return std::nullopt;
   return claim.error().code;
 }
@@ -813,6 +838,181 @@ TEST(FleetTakeover, TellsNamesApartByCase) {
 }
 
 // ---------------------------------------------------------------------------------------------
+// What was proved.
+
+struct PatienceCase {
+  const char* name;
+  milliseconds push_interval;
+  milliseconds limit;
+};
+
+class MissedPushesLimit : public testing::TestWithParam<PatienceCase> {};
+
+TEST_P(MissedPushesLimit, IsTwoPushesButAtLeastTwoSeconds) {
+  EXPECT_EQ(Fleet::missed_pushes_limit(GetParam().push_interval), GetParam().limit);
+}
+
+INSTANTIATE_TEST_SUITE_P(PushIntervals, MissedPushesLimit,
+                         testing::Values(PatienceCase{"Shortest", 100ms, 2s},
+                                         PatienceCase{"OneSecond", 1s, 2s},
+                                         PatienceCase{"JustAboveTheTurn", 1001ms, 2002ms},
+                                         PatienceCase{"OneMinute", 60s, 120s},
+                                         PatienceCase{"Longest", 20min, 40min}),
+                         [](const auto& param) { return param.param.name; });
+
+/// How old the holder's last sample must be for a newcomer to get the name.
+struct TakeoverCase {
+  const char* name;
+  Proof holder;
+  Proof newcomer;
+  milliseconds push_interval;
+  std::optional<milliseconds> silence;  ///< more than that; none: it gets it at once
+};
+
+std::ostream& operator<<(std::ostream& out, const TakeoverCase& tested) {
+  return out << tested.name;
+}
+
+class FleetProof : public testing::TestWithParam<TakeoverCase> {};
+
+TEST_P(FleetProof, DecidesHowLongANewcomerWaits) {
+  const TakeoverCase& tested = GetParam();
+  Fleet fleet({});
+  const Hello hello = hello_of("web-1", tested.push_interval);
+  claim_as(tested.holder, fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(1), at(1s)), Fleet::Applied::applied);
+  if (!tested.silence) {
+    EXPECT_EQ(claim_as(tested.newcomer, fleet, hello, 2, 1s).displaced, Fleet::ConnectionId{1});
+    return;
+  }
+  const milliseconds last_refused = 1s + *tested.silence;
+  EXPECT_EQ(refusal_as(tested.newcomer, fleet, hello, 2, last_refused),
+            RefusalCode::endpoint_in_use);
+  EXPECT_EQ(claim_as(tested.newcomer, fleet, hello, 2, last_refused + 1ms).displaced,
+            Fleet::ConnectionId{1});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Takeovers, FleetProof,
+    testing::Values(
+        TakeoverCase{"ExactOverExact", Proof::exact, Proof::exact, 1s, 2s},
+        TakeoverCase{"ExactOverExactOfAFastPusher", Proof::exact, Proof::exact, 100ms, 2s},
+        TakeoverCase{"ExactOverExactOfASlowPusher", Proof::exact, Proof::exact, 60s, 120s},
+        TakeoverCase{"ExactOverAnyName", Proof::any_name, Proof::exact, 60s, std::nullopt},
+        TakeoverCase{"ExactOverNone", Proof::none, Proof::exact, 60s, std::nullopt},
+        TakeoverCase{"AnyNameOverNone", Proof::none, Proof::any_name, 60s, std::nullopt},
+        TakeoverCase{"AnyNameOverAnyName", Proof::any_name, Proof::any_name, 1s, 10s},
+        TakeoverCase{"AnyNameOverExact", Proof::exact, Proof::any_name, 1s, 10s},
+        TakeoverCase{"NoneOverExact", Proof::exact, Proof::none, 60s, 180s},
+        TakeoverCase{"NoneOverNone", Proof::none, Proof::none, 60s, 180s}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(FleetProof, OfAHolderThatNeverSpokeCountsFromItsHello) {
+  Fleet fleet({});
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 1, 0s);
+  EXPECT_EQ(refusal_as(Proof::exact, fleet, hello_of("web-1"), 2, 2s),
+            RefusalCode::endpoint_in_use);
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 2, 2001ms);
+}
+
+TEST(FleetProof, TakesOverOnceAMinute) {
+  Fleet fleet({});
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 1, 0s);
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 2, 3s);
+  EXPECT_EQ(refusal_as(Proof::exact, fleet, hello_of("web-1"), 3, 62999ms),
+            RefusalCode::endpoint_in_use)
+      << "two machines with one token do not take turns every two seconds";
+  EXPECT_EQ(claim_as(Proof::exact, fleet, hello_of("web-1"), 3, 63s).displaced,
+            Fleet::ConnectionId{2});
+}
+
+TEST(FleetProof, OfMoreIgnoresThePause) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  claim(fleet, hello_of("web-1"), 2, 11s);
+  EXPECT_EQ(claim_as(Proof::exact, fleet, hello_of("web-1"), 3, 11s).displaced,
+            Fleet::ConnectionId{2});
+}
+
+TEST(FleetProof, OfMoreDoesNotStartThePause) {
+  Fleet fleet({});
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 2, 1s);
+  EXPECT_EQ(claim_as(Proof::exact, fleet, hello_of("web-1"), 3, 3001ms).displaced,
+            Fleet::ConnectionId{2});
+}
+
+TEST(FleetProof, OfLessIsNotMadeUpForByTheSession) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.session = "s1";
+  claim_as(Proof::exact, fleet, hello, 1, 0s);
+  EXPECT_EQ(refusal_as(Proof::any_name, fleet, hello, 2, 1s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(refusal_as(Proof::none, fleet, hello, 2, 1s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(claim_as(Proof::exact, fleet, hello, 2, 1s).displaced, Fleet::ConnectionId{1});
+}
+
+TEST(FleetProof, IsNoMatterWhenTheNameIsFree) {
+  Fleet fleet({});
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(1), at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  EXPECT_FALSE(claim(fleet, hello_of("web-1"), 2, 1s).displaced);
+}
+
+TEST(FleetProof, OfTheHolderMayRiseAndFallWithAReload) {
+  Fleet fleet({});
+  claim_as(Proof::any_name, fleet, hello_of("web-1"), 1, 0s);
+  fleet.confirm("web-1", 1, identity_of(Proof::exact));
+  EXPECT_EQ(refusal_as(Proof::exact, fleet, hello_of("web-1"), 2, 1s),
+            RefusalCode::endpoint_in_use);
+  fleet.confirm("web-1", 1, identity_of(Proof::any_name));
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 2, 1s);
+}
+
+TEST(FleetProof, IsConfirmedOfTheHolderOnly) {
+  Fleet fleet({});
+  claim_as(Proof::exact, fleet, hello_of("web-1"), 1, 0s);
+  fleet.confirm("web-1", 2, identity_of(Proof::none));
+  fleet.confirm("web-2", 1, identity_of(Proof::none));
+  EXPECT_EQ(refusal_as(Proof::exact, fleet, hello_of("web-1"), 2, 1s),
+            RefusalCode::endpoint_in_use);
+  EXPECT_TRUE(fleet.snapshot(at(1s)).agents.empty());
+}
+
+using Labels = std::map<std::string, std::string>;
+
+TEST(FleetLabels, OfTheTokensFileWinOverThoseOfTheHello) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.labels = {{"rack", "mine"}, {"owner", "me"}};
+  const Identity identity = identity_of(Proof::exact, {{"rack", "b7"}, {"site", "x"}});
+  ASSERT_TRUE(fleet.claim(hello, identity, 1, at(0s)));
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(1), at(0s)), Fleet::Applied::applied);
+  EXPECT_EQ(look(fleet, 0s)->identity->labels,
+            (Labels{{"owner", "me"}, {"rack", "b7"}, {"site", "x"}}));
+}
+
+TEST(FleetLabels, AreThoseOfTheReloadedFile) {
+  Fleet fleet({});
+  Hello hello = hello_of("web-1");
+  hello.labels = {{"rack", "mine"}};
+  ASSERT_TRUE(fleet.claim(hello, identity_of(Proof::exact, {{"rack", "b7"}}), 1, at(0s)));
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(1), at(0s)), Fleet::Applied::applied);
+  const auto before = look(fleet, 0s);
+  fleet.confirm("web-1", 1, identity_of(Proof::exact, {{"site", "x"}}));
+  EXPECT_EQ(look(fleet, 0s)->identity->labels, (Labels{{"rack", "mine"}, {"site", "x"}}));
+  EXPECT_EQ(before->identity->labels, (Labels{{"rack", "b7"}})) << "of an older snapshot";
+}
+
+TEST(FleetLabels, ThatDidNotChangeCostNoNewIdentity) {
+  OneAgent one;
+  const auto before = look(one.fleet, 0s);
+  one.fleet.confirm("web-1", 1, identity_of(Proof::none));
+  EXPECT_EQ(look(one.fleet, 0s)->identity, before->identity);
+}
+
+// ---------------------------------------------------------------------------------------------
 // Resume.
 
 struct BootCase {
@@ -1061,6 +1261,413 @@ TEST(FleetResumeCounters, AreKeptUpToTheCpusOfOneMachine) {
   EXPECT_EQ(resume->cpu.cores[7], (CoreTimes{7, times_of(77)}));
 }
 
+/// Whether counters that came under one proof are told to who proves another.
+struct ResumeProofCase {
+  const char* name;
+  Proof before;
+  Proof after;
+};
+
+class FleetResumeProof : public testing::TestWithParam<ResumeProofCase> {};
+
+Hello hello_of_boot(const std::string& boot_id) {
+  Hello hello = hello_of("web-1");
+  hello.boot_id = boot_id;
+  return hello;
+}
+
+TEST_P(FleetResumeProof, MustBeTheSame) {
+  const auto& [name, before, after] = GetParam();
+  Fleet fleet({});
+  const Hello hello = hello_of_boot("b1");
+  claim_as(before, fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 10s, 100), at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  EXPECT_EQ(claim_as(after, fleet, hello, 2, 1s).resume.has_value(), before == after);
+  fleet.release("web-1", 2);
+  EXPECT_TRUE(claim_as(before, fleet, hello, 3, 2s).resume) << "who said nothing took nothing away";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Proofs, FleetResumeProof,
+    testing::Values(ResumeProofCase{"None", Proof::none, Proof::none},
+                    ResumeProofCase{"AnyName", Proof::any_name, Proof::any_name},
+                    ResumeProofCase{"Exact", Proof::exact, Proof::exact},
+                    ResumeProofCase{"NoneThenAnyName", Proof::none, Proof::any_name},
+                    ResumeProofCase{"NoneThenExact", Proof::none, Proof::exact},
+                    ResumeProofCase{"AnyNameThenExact", Proof::any_name, Proof::exact},
+                    ResumeProofCase{"AnyNameThenNone", Proof::any_name, Proof::none},
+                    ResumeProofCase{"ExactThenNone", Proof::exact, Proof::none},
+                    ResumeProofCase{"ExactThenAnyName", Proof::exact, Proof::any_name}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(FleetResumeProof, HoldsForTheCountersAndNotForTheName) {
+  Fleet fleet({});
+  const Hello hello = hello_of_boot("b1");
+  claim(fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 10s, 100, {{900, times_of(7)}}), at(0s)),
+            Fleet::Applied::applied);
+  claim_as(Proof::exact, fleet, hello, 2, 1s);
+  ASSERT_EQ(fleet.apply("web-1", 2, counters_of(1, 11s, 5), at(1s)), Fleet::Applied::applied);
+  fleet.release("web-1", 2);
+  EXPECT_EQ(claim_as(Proof::exact, fleet, hello, 3, 2s).resume, (Resume{11s, {times_of(5), {}}}))
+      << "without the CPU that the stranger made up";
+}
+
+TEST(FleetResumeProof, IsNotChangedByASampleWithoutCounters) {
+  Fleet fleet({});
+  const Hello hello = hello_of_boot("b1");
+  claim_as(Proof::exact, fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 10s, 100), at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  claim(fleet, hello, 2, 1s);
+  ASSERT_EQ(fleet.apply("web-1", 2, sample_of(1), at(1s)), Fleet::Applied::applied);
+  fleet.release("web-1", 2);
+  EXPECT_TRUE(claim_as(Proof::exact, fleet, hello, 3, 2s).resume);
+}
+
+TEST(FleetResumeProof, RisesWithThatOfTheHolder) {
+  Fleet fleet({});
+  const Hello hello = hello_of_boot("b1");
+  claim_as(Proof::any_name, fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 10s, 100), at(0s)), Fleet::Applied::applied);
+  fleet.confirm("web-1", 1, identity_of(Proof::exact));
+  fleet.release("web-1", 1);
+  EXPECT_TRUE(claim_as(Proof::exact, fleet, hello, 2, 1s).resume);
+}
+
+TEST(FleetResumeProof, DoesNotRiseForCountersOfSomebodyElse) {
+  Fleet fleet({});
+  const Hello hello = hello_of_boot("b1");
+  claim(fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 10s, 100), at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  claim_as(Proof::any_name, fleet, hello, 2, 1s);
+  fleet.confirm("web-1", 2, identity_of(Proof::exact));
+  fleet.release("web-1", 2);
+  EXPECT_FALSE(claim_as(Proof::exact, fleet, hello, 3, 2s).resume);
+}
+
+/// Counters that somebody said, and whether a restarted agent is told them.
+struct CountersCase {
+  const char* name;
+  milliseconds uptime;
+  Ticks total;
+  std::vector<CoreTimes> cores;
+  bool is_plausible;
+};
+
+std::ostream& operator<<(std::ostream& out, const CountersCase& tested) {
+  return out << tested.name;
+}
+
+class FleetResumeCountersOf : public testing::TestWithParam<CountersCase> {};
+
+TEST_P(FleetResumeCountersOf, AMachineThatCannotHaveCountedThemAreKept) {
+  const CountersCase& tested = GetParam();
+  ResumingAgent agent;
+  agent.push(counters_of(1, tested.uptime, tested.total, tested.cores));
+  EXPECT_EQ(agent.resume().has_value(), tested.is_plausible);
+}
+
+CpuTimes idle_and_steal_of(Ticks idle, Ticks steal) {
+  CpuTimes times = times_of(0);
+  times.ticks[3] = idle;
+  times.ticks[7] = steal;
+  return times;
+}
+
+CpuTimes guest_of(Ticks guest) {
+  CpuTimes times = times_of(0);
+  times.ticks[8] = guest;
+  return times;
+}
+
+// 100 ticks a second.  A CPU may have counted twice the uptime and ten minutes: 60,000 ticks more.
+constexpr Ticks kAtBoot = 60'000;
+constexpr Ticks kAfterAnHour = 2 * 360'000 + kAtBoot;
+constexpr hours kFiftyYears{24 * 365 * 50};
+
+INSTANTIATE_TEST_SUITE_P(
+    Counters, FleetResumeCountersOf,
+    testing::Values(
+        CountersCase{"Nothing", 0s, 0, {}, true},
+        CountersCase{"OneBusyCpu", 1h, 360'000, {{0, times_of(360'000)}}, true},
+        CountersCase{"MostlySuspended", hours(1000), 360'000, {{0, times_of(360'000)}}, true},
+        CountersCase{"SeededJustAfterBoot", 0s, kAtBoot, {{0, times_of(kAtBoot)}}, true},
+        CountersCase{"MoreThanIsSeededAfterBoot", 0s, 0, {{0, times_of(kAtBoot + 1)}}, false},
+        CountersCase{"StealCountedBesideIdle",
+                     1h,
+                     700'000,
+                     {{0, idle_and_steal_of(360'000, 340'000)}},
+                     true},
+        CountersCase{"MoreStealThanThereCanBe",
+                     1h,
+                     0,
+                     {{0, idle_and_steal_of(360'000, kAfterAnHour)}},
+                     false},
+        CountersCase{"CpuAtItsLimit", 1h, 0, {{5, times_of(kAfterAnHour)}}, true},
+        CountersCase{"CpuOverItsLimit", 1h, 0, {{5, times_of(kAfterAnHour + 1)}}, false},
+        CountersCase{"LastOfManyCpusOverItsLimit",
+                     1h,
+                     0,
+                     {{0, times_of(1)}, {1, times_of(1)}, {2, times_of(kMaxTicks)}},
+                     false},
+        CountersCase{"GuestAtItsLimit", 1h, 0, {{0, guest_of(kAfterAnHour)}}, true},
+        CountersCase{"GuestOverItsLimit", 1h, 0, {{0, guest_of(kAfterAnHour + 1)}}, false},
+        CountersCase{"SumOfManyCpus", 1h, 512 * Ticks{360'000}, {}, true},
+        CountersCase{"SumAtItsLimit", 1h, kMaxCpus* kAfterAnHour, {}, true},
+        CountersCase{"SumOverItsLimit", 1h, kMaxCpus* kAfterAnHour + 1, {}, false},
+        CountersCase{"SumAtTheEndOfNumbers", hours(10'000), kMaxTicks, {}, false},
+        CountersCase{"FiftyYears", kFiftyYears, 100, {{0, times_of(100)}}, true},
+        CountersCase{"MoreThanFiftyYears", kFiftyYears + 1ms, 100, {{0, times_of(100)}}, false},
+        CountersCase{"UptimeAtTheEndOfNumbers",
+                     milliseconds((std::int64_t{1} << 53) - 1),
+                     kMaxTicks,
+                     {{0, times_of(kMaxTicks)}},
+                     false}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(FleetResumeCounters, AreJudgedInTheUnitOfTheirMachine) {
+  for (const std::uint32_t ticks_per_second : {100U, 1000U}) {
+    Fleet fleet({});
+    Hello hello = hello_of_boot("b1");
+    hello.ticks_per_second = ticks_per_second;
+    claim(fleet, hello, 1, 0s);
+    ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 1h, 0, {{0, times_of(3'600'000)}}), at(0s)),
+              Fleet::Applied::applied);
+    fleet.release("web-1", 1);
+    EXPECT_EQ(claim(fleet, hello, 2, 1s).resume.has_value(), ticks_per_second == 1000);
+  }
+}
+
+TEST(FleetResumeCounters, ThatCannotBeAreReplacedByThoseThatCan) {
+  ResumingAgent agent;
+  agent.push(counters_of(1, 1h, kMaxTicks));
+  EXPECT_FALSE(agent.resume());
+  agent.push(counters_of(1, 1h, 100));
+  EXPECT_TRUE(agent.resume());
+}
+
+// ---------------------------------------------------------------------------------------------
+// Expected machines.
+
+/// What is shown of a machine that is expected and did not come.
+bool is_missing(const std::optional<AgentView>& view) {
+  return view && view->state == AgentState::gone && !view->has_come && !view->sample &&
+         !view->slow && !view->facts && !view->last_sample && !view->clock_skew &&
+         view->connects == 0;
+}
+
+TEST(FleetExpected, AreAbsentWhileTheExporterIsYoung) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  EXPECT_FALSE(look(fleet, 0s));
+  EXPECT_FALSE(look(fleet, 59999ms));
+  EXPECT_TRUE(is_missing(look(fleet, 60s)));
+  EXPECT_TRUE(is_missing(look(fleet, hours(24 * 365)))) << "never forgotten";
+}
+
+TEST(FleetExpected, AreAbsentWhenNobodyIsExpected) {
+  Fleet fleet({});
+  fleet.expect({}, at(0s));
+  EXPECT_TRUE(fleet.snapshot(at(1h)).agents.empty());
+}
+
+TEST(FleetExpected, ComeInTheOrderOfNames) {
+  Fleet fleet({});
+  fleet.expect({"a", "c", "d", "f"}, at(0s));
+  join(fleet, hello_of("b"), 1, 60s);
+  join(fleet, hello_of("d"), 2, 60s);
+  join(fleet, hello_of("e"), 3, 60s);
+  std::string names;
+  std::string missing;
+  for (const AgentView& agent : fleet.snapshot(at(60s)).agents) {
+    names += agent.identity->endpoint;
+    if (!agent.has_come) missing += agent.identity->endpoint;
+  }
+  EXPECT_EQ(names, "abcdef");
+  EXPECT_EQ(missing, "acf");
+}
+
+TEST(FleetExpected, AreExpectedInAnyOrder) {
+  Fleet fleet({});
+  fleet.expect({"c", "a", "b", "a"}, at(0s));
+  const auto snapshot = fleet.snapshot(at(1h));
+  ASSERT_EQ(snapshot.agents.size(), 3U);
+  EXPECT_EQ(snapshot.agents[0].identity->endpoint, "a");
+  EXPECT_EQ(snapshot.agents[2].identity->endpoint, "c");
+}
+
+TEST(FleetExpected, AreAliveWhenTheyCome) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  join(fleet, hello_of("web-1"), 1, 30s);
+  EXPECT_EQ(state(fleet, 30s), AgentState::alive) << "also while the exporter is young";
+  EXPECT_TRUE(look(fleet, 30s)->has_come);
+  EXPECT_EQ(fleet.snapshot(at(61s)).agents.size(), 1U);
+}
+
+TEST(FleetExpected, DoNotVanishWithTheirHello) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  ASSERT_TRUE(is_missing(look(fleet, 70s)));
+  claim(fleet, hello_of("web-1"), 1, 71s);
+  const auto view = look(fleet, 71s);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->state, AgentState::silent);
+  EXPECT_EQ(view->connects, 1U);
+  EXPECT_TRUE(view->has_come);
+  ASSERT_EQ(fleet.apply("web-1", 1, sample_of(1), at(72s)), Fleet::Applied::applied);
+  EXPECT_EQ(state(fleet, 72s), AgentState::alive);
+}
+
+TEST(FleetExpected, AreMissingAgainWhenTheyLeaveWithoutASample) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  claim(fleet, hello_of("web-1"), 1, 70s);
+  fleet.release("web-1", 1);
+  EXPECT_TRUE(is_missing(look(fleet, 71s)));
+  claim(fleet, hello_of("web-1"), 2, 72s);
+  fleet.leave("web-1", 2, false, at(73s));
+  EXPECT_TRUE(is_missing(look(fleet, 73s)));
+}
+
+TEST(FleetExpected, WithAHelloOnlyAreAbsentWhileTheExporterIsYoung) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  claim(fleet, hello_of("web-1"), 1, 58s);
+  EXPECT_FALSE(look(fleet, 59s));
+  EXPECT_EQ(state(fleet, 60s), AgentState::silent);
+}
+
+TEST(FleetExpected, AreNeverForgotten) {
+  OneAgent one;
+  one.fleet.expect({"web-1"}, at(0s));
+  one.fleet.release("web-1", 1);
+  for (const milliseconds when : {24h + 1ms, milliseconds(hours(24 * 365))}) {
+    one.fleet.expire(at(when));
+    const auto view = look(one.fleet, when);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->state, AgentState::gone);
+    EXPECT_TRUE(view->has_come);
+    EXPECT_EQ(view->last_sample, at(0s).system) << "how long ago is what people ask";
+  }
+}
+
+TEST(FleetExpected, AreNotHiddenByAGoodbye) {
+  for (const milliseconds push_interval : {milliseconds(1s), milliseconds(20min)}) {
+    OneAgent one(push_interval);
+    one.fleet.expect({"web-1"}, at(0s));
+    one.fleet.leave("web-1", 1, false, at(1s));
+    EXPECT_EQ(state(one.fleet, 1s), AgentState::silent);
+    EXPECT_EQ(state(one.fleet, 15s), AgentState::silent);
+    EXPECT_EQ(state(one.fleet, 16001ms), AgentState::gone) << "its values leave all the same";
+    EXPECT_EQ(look(one.fleet, 16001ms)->sample, nullptr);
+    EXPECT_EQ(state(one.fleet, hours(100)), AgentState::gone);
+    claim(one.fleet, hello_of("web-1", push_interval), 2, hours(100));
+    EXPECT_EQ(state(one.fleet, hours(100)), AgentState::gone) << "a hello is no sign of life";
+    ASSERT_EQ(one.fleet.apply("web-1", 2, sample_of(1), at(hours(100))), Fleet::Applied::applied);
+    EXPECT_EQ(state(one.fleet, hours(100)), AgentState::alive);
+  }
+}
+
+TEST(FleetExpected, AreNotRevivedByAHelloSoonAfterTheirGoodbye) {
+  OneAgent one(20min);
+  one.fleet.expect({"web-1"}, at(0s));
+  one.fleet.leave("web-1", 1, false, at(1s));
+  ASSERT_EQ(state(one.fleet, 17s), AgentState::gone);
+  claim(one.fleet, hello_of("web-1", 20min), 2, 17s);
+  EXPECT_EQ(state(one.fleet, 17s), AgentState::gone);
+}
+
+TEST(FleetExpected, AreMissingAfterTheyMoved) {
+  OneAgent one;
+  one.fleet.expect({"web-1"}, at(0s));
+  one.fleet.leave("web-1", 1, true, at(61s));
+  EXPECT_TRUE(is_missing(look(one.fleet, 61s)));
+}
+
+TEST(FleetExpected, KeepTheirCountersForAnAgentThatGoesOn) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  const Hello hello = hello_of_boot("b1");
+  claim(fleet, hello, 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, counters_of(1, 10s, 100), at(0s)), Fleet::Applied::applied);
+  fleet.release("web-1", 1);
+  fleet.expire(at(hours(100)));
+  EXPECT_TRUE(claim(fleet, hello, 2, hours(100)).resume);
+}
+
+TEST(FleetReload, ExpectsNewNamesAtOnce) {
+  Fleet fleet({});
+  fleet.expect({}, at(0s));
+  fleet.expect({"web-1"}, at(30s));
+  EXPECT_FALSE(look(fleet, 59s)) << "the exporter is young";
+  EXPECT_TRUE(is_missing(look(fleet, 60s)));
+  fleet.expect({"web-1", "web-2"}, at(2h));
+  EXPECT_TRUE(is_missing(look(fleet, 2h, "web-2")));
+}
+
+TEST(FleetReload, NoLongerExpectsWhatIsNotListed) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  ASSERT_TRUE(look(fleet, 1h));
+  fleet.expect({}, at(1h));
+  EXPECT_FALSE(look(fleet, 1h));
+}
+
+TEST(FleetReload, ForgetsWhatIsNotListedInTheUsualWay) {
+  OneAgent one;
+  one.fleet.expect({"web-1"}, at(0s));
+  one.fleet.release("web-1", 1);
+  one.fleet.expect({}, at(1h));
+  EXPECT_EQ(state(one.fleet, 24h), AgentState::gone);
+  EXPECT_FALSE(look(one.fleet, 24h + 1ms));
+}
+
+TEST(FleetReload, HidesWhatSaidGoodbyeAndIsNotListed) {
+  OneAgent one;
+  one.fleet.expect({"web-1"}, at(0s));
+  one.fleet.leave("web-1", 1, false, at(1s));
+  ASSERT_TRUE(look(one.fleet, 1h));
+  one.fleet.expect({}, at(1h));
+  EXPECT_FALSE(look(one.fleet, 1h));
+}
+
+TEST(FleetReload, ListsWhatIsKnownAlready) {
+  OneAgent one;
+  one.fleet.expect({}, at(0s));
+  one.fleet.release("web-1", 1);
+  one.fleet.expect({"web-1"}, at(23h));
+  EXPECT_EQ(state(one.fleet, hours(48)), AgentState::gone);
+  EXPECT_TRUE(look(one.fleet, hours(48))->has_come);
+}
+
+TEST(FleetReload, ListsWhatIsForgottenButNotYetExpired) {
+  OneAgent one;
+  one.fleet.expect({}, at(0s));
+  one.fleet.release("web-1", 1);
+  one.fleet.expect({"web-1"}, at(hours(48)));
+  EXPECT_TRUE(is_missing(look(one.fleet, hours(48)))) << "as when it had expired";
+}
+
+TEST(FleetReload, LeavesLiveAgentsAlone) {
+  OneAgent one;
+  one.fleet.expect({"web-1"}, at(0s));
+  one.fleet.expect({"web-2"}, at(1s));
+  EXPECT_EQ(state(one.fleet, 1s), AgentState::alive);
+  EXPECT_EQ(one.fleet.apply("web-1", 1, sample_of(2), at(2s)), Fleet::Applied::applied);
+}
+
+TEST(FleetForgive, GivesExpectedMachinesTheirMinuteOfRunningTime) {
+  Fleet fleet({});
+  fleet.expect({"web-1"}, at(0s));
+  fleet.forgive(1h, at(1h + 12s));
+  EXPECT_FALSE(look(fleet, 1h + 59s));
+  EXPECT_TRUE(is_missing(look(fleet, 1h + 60s)));
+}
+
 // ---------------------------------------------------------------------------------------------
 // Capacity.
 
@@ -1200,6 +1807,56 @@ TEST_F(FullFleet, LosesNothingByARefusal) {
   EXPECT_EQ(names(3s), "abc");
 }
 
+TEST_F(FullFleet, GivesNoPlaceOfAnExpectedMachineToAnother) {
+  fleet_.expect({"a", "b"}, at(3s));
+  join(fleet_, hello_of("d"), 9, 1h);
+  EXPECT_EQ(names(1h), "abd");
+  EXPECT_EQ(refusal(fleet_, hello_of("e"), 10, 1h), RefusalCode::capacity);
+}
+
+TEST_F(FullFleet, GivesAnExpectedMachineThePlaceOfOneThatIsNot) {
+  fleet_.expect({"a", "d"}, at(3s));
+  join(fleet_, hello_of("d"), 9, 1h);
+  EXPECT_EQ(names(1h), "acd");
+  EXPECT_TRUE(look(fleet_, 1h, "a")->has_come);
+}
+
+TEST_F(FullFleet, GivesAnExpectedMachineThePlaceOfAnotherThatIsGone) {
+  fleet_.expect({"a", "b", "c", "d"}, at(3s));
+  join(fleet_, hello_of("d"), 9, 1h);
+  EXPECT_EQ(names(1h), "abcd");
+  EXPECT_TRUE(is_missing(look(fleet_, 1h, "a"))) << "only what was known of it is lost";
+  EXPECT_TRUE(look(fleet_, 1h, "b")->has_come);
+}
+
+TEST_F(FullFleet, GivesAnExpectedMachineNoPlaceThatIsHeldOrWasJustHeard) {
+  fleet_.expect({"d"}, at(3s));
+  EXPECT_EQ(refusal(fleet_, hello_of("d"), 9, 4s), RefusalCode::capacity);
+  for (const char* const name : {"a", "b", "c"}) {
+    join(fleet_, hello_of(name), static_cast<Fleet::ConnectionId>(name[0]), 5s);
+  }
+  EXPECT_EQ(refusal(fleet_, hello_of("d"), 9, 1h), RefusalCode::capacity);
+}
+
+TEST_F(FullFleet, HasRoomForAnExpectedMachineUnderAFloodOfGoneNames) {
+  fleet_.expect({"z"}, at(3s));
+  for (Fleet::ConnectionId i = 0; i < 50; ++i) {
+    const std::string name = "flood-" + std::to_string(i);
+    const milliseconds when = 1min + i * 20s;
+    join(fleet_, hello_of(name), 100 + i, when);
+    fleet_.release(name, 100 + i);
+  }
+  join(fleet_, hello_of("z"), 9, 1h);
+  EXPECT_EQ(state(fleet_, 1h, "z"), AgentState::alive);
+}
+
+TEST(FleetCapacity, IsNoMatterForMachinesThatDidNotCome) {
+  Fleet fleet(limits_of(1));
+  fleet.expect({"a", "b", "c"}, at(0s));
+  join(fleet, hello_of("d"), 1, 61s);
+  EXPECT_EQ(fleet.snapshot(at(61s)).agents.size(), 4U);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Values without a name.
 
@@ -1261,7 +1918,8 @@ std::string describe(const FleetSnapshot& snapshot) {
 class RandomStep {
  public:
   explicit RandomStep(std::mt19937& random)
-      : action_(random() % 8),
+      : action_(random() % 10),
+        proof_(static_cast<Proof>(random() % 3)),
         name_(1, static_cast<char>('a' + random() % 6)),
         connection_(random() % 12),
         sequence_(random() % 50),
@@ -1277,6 +1935,8 @@ class RandomStep {
     }
     if (action_ == 6) fleet.release(name_, connection_);
     if (action_ == 7) fleet.leave(name_, connection_, sequence_ % 4 == 0, at(now));
+    if (action_ == 8) fleet.confirm(name_, connection_, identity_of(proof_));
+    if (action_ == 9) fleet.expect({name_, "d"}, at(now));
     return {};
   }
 
@@ -1285,13 +1945,14 @@ class RandomStep {
     Hello hello = hello_of(name_, push_interval_);
     hello.session = std::to_string(session_);
     hello.boot_id = "b1";
-    const auto claim = fleet.claim(hello, {}, connection_, at(now));
+    const auto claim = fleet.claim(hello, identity_of(proof_), connection_, at(now));
     if (!claim) return std::string(kRefusalCodeNames[claim.error().code]);
     return std::to_string(claim->displaced.value_or(99)) + " " +
            std::to_string(claim->resume ? claim->resume->uptime.count() : -1);
   }
 
   std::uint64_t action_;
+  Proof proof_;
   std::string name_;
   Fleet::ConnectionId connection_;
   std::uint64_t sequence_;
@@ -1345,7 +2006,8 @@ TEST_P(FleetExpire, NeverHoldsMoreThanItMay) {
   for (int i = 0; i < 1000; ++i) {
     const RandomStep step(random);
     step.take(fleet, now);
-    ASSERT_LE(fleet.snapshot(at(now)).agents.size(), 4U);
+    const auto agents = fleet.snapshot(at(now)).agents;
+    ASSERT_LE(std::ranges::count_if(agents, &AgentView::has_come), 4);
     now += random_pause(random);
   }
 }
