@@ -209,10 +209,9 @@ void add_exporter_flags(CommandLine& command_line, AgentOptions& options, Export
   };
   const ValueKind<std::optional<HostPort>> exporter{
       "HOST:PORT", "HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:8080", parse, {}};
-  command_line.add_value(
-      {"--exporter", "Where the exporter listens for agents",
-       "that of the machine's last --join, else " + format_host_port(options.exporter)},
-      exporter, flags.exporter);
+  command_line.add_value({"--exporter", "Where the exporter listens for agents",
+                          "that of --join, else " + format_host_port(options.exporter)},
+                         exporter, flags.exporter);
   const ValueKind<std::string> endpoint{
       "NAME",
       "1 to 128 letters, digits, '.', '_' or '-', beginning and ending with a letter or digit",

@@ -10,6 +10,7 @@
 
 #include "agent/options.hpp"
 #include "common/build_info.hpp"
+#include "common/join_line.hpp"
 
 namespace cpu_monitor::agent {
 namespace {
@@ -329,7 +330,7 @@ TEST(AgentOptions, HelpSaysFirstWhatTheProgramDoes) {
   EXPECT_FALSE(command.run);
   EXPECT_EQ(command.exit_code, 0);
   EXPECT_TRUE(command.text.starts_with("Reads the CPU counters of this machine")) << command.text;
-  EXPECT_TRUE(contains(command.text, "Example:  cpu-monitor-agent --exporter ")) << command.text;
+  EXPECT_TRUE(contains(command.text, "\n  cpu-monitor-agent --join -\n")) << command.text;
 }
 
 class AgentOptionsHelp : public testing::TestWithParam<const char*> {};
@@ -354,15 +355,250 @@ INSTANTIATE_TEST_SUITE_P(Flags, AgentOptionsHelp,
                                          "--[no-]cpu.per-core ", "--label NAME=VALUE ",
                                          "--path.procfs DIRECTORY ", "--[no-]print ",
                                          "--log.level LEVEL ", "--log.format FORMAT ", "--version ",
-                                         "--help "),
+                                         "--help ", "--join LINE ", "--state.directory DIRECTORY ",
+                                         "--tls ", "--tls.ca-file FILE ", "--tls.cert-file FILE ",
+                                         "--tls.key-file FILE ", "--tls.server-name NAME ",
+                                         "--token-file FILE "),
                          flag_name);
 
 TEST(AgentOptions, HelpNamesEveryDefault) {
   const std::string text = parse({"--help"}).text;
-  for (const std::string value : {"127.0.0.1:8080", "its host name", "100ms", "1s", "up to 64 CPUs",
-                                  "/proc", "info", "logfmt"}) {
+  for (const std::string value :
+       {"that of --join, else 127.0.0.1:8080", "/var/lib/cpu-monitor", "its host name", "100ms",
+        "1s", "up to 64 CPUs", "/proc", "info", "logfmt"}) {
     EXPECT_TRUE(contains(text, "(default: " + value + ")")) << value << "\n" << text;
   }
+}
+
+// --- whom the agent believes, and what it shows
+
+TEST(AgentOptions, AreOfPlainTextByDefault) {
+  EXPECT_EQ(options({}).tls, std::nullopt);
+  EXPECT_EQ(options({}).token_file, "");
+  EXPECT_EQ(options({}).state_directory, "/var/lib/cpu-monitor");
+}
+
+TEST(AgentOptions, AskForTls) {
+  const AgentOptions tls = options({"--tls", "--exporter", "monitor.example.org:8080"});
+  ASSERT_TRUE(tls.tls);
+  EXPECT_EQ(tls.tls->server_name, "monitor.example.org");
+  EXPECT_EQ(tls.tls->ca_file, "");
+  EXPECT_EQ(options({"--tls=false"}).tls, std::nullopt);
+}
+
+TEST(AgentOptions, AnyFlagOfTlsAsksForIt) {
+  for (const Words& words :
+       {Words{"--tls.ca-file", "ca.pem"}, Words{"--tls.server-name", "monitor"},
+        Words{"--tls.cert-file", "a.pem", "--tls.key-file", "a-key.pem"}}) {
+    EXPECT_TRUE(options(words).tls) << words.front();
+  }
+}
+
+TEST(AgentOptions, EveryFlagOfTlsIsRead) {
+  const AgentOptions all =
+      options({"--tls.ca-file", "ca.pem", "--tls.cert-file", "a.pem", "--tls.key-file", "a-key.pem",
+               "--tls.server-name", "10.0.0.5", "--token-file", "token"});
+  ASSERT_TRUE(all.tls);
+  EXPECT_EQ(all.tls->ca_file, "ca.pem");
+  EXPECT_EQ(all.tls->cert_file, "a.pem");
+  EXPECT_EQ(all.tls->key_file, "a-key.pem");
+  EXPECT_EQ(all.tls->server_name, "10.0.0.5");
+  EXPECT_EQ(all.token_file, "token");
+}
+
+TEST(AgentOptions, ATokenMayStayOnThisMachineInPlainText) {
+  EXPECT_EQ(options({"--token-file", "t"}).token_file, "t");
+  EXPECT_EQ(options({"--token-file", "t", "--exporter", "[::1]:8080"}).token_file, "t");
+  EXPECT_EQ(options({"--token-file", "t", "--exporter", "m:8080", "--tls"}).token_file, "t");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Trust, AgentOptionsRefusal,
+    testing::Values(
+        Bad{"CertificateWithoutKey", {"--tls.cert-file", "a"}, {"--tls.key-file: missing"}},
+        Bad{"KeyWithoutCertificate", {"--tls.key-file", "a"}, {"--tls.cert-file: missing"}},
+        Bad{"KeyWithoutCertificateUnderTls",
+            {"--tls", "--tls.key-file", "a"},
+            {"--tls.cert-file: missing"}},
+        Bad{"EmptyAuthority", {"--tls.ca-file", ""}, {"--tls.ca-file: ''", "a file name"}},
+        Bad{"EmptyServerName", {"--tls.server-name", ""}, {"--tls.server-name: ''", "host name"}},
+        Bad{"ServerNameWithAPort", {"--tls.server-name", "a:1"}, {"'a:1'", "host name"}},
+        Bad{"ServerNameWithASpace", {"--tls.server-name", "a b"}, {"'a b'", "host name"}},
+        Bad{"WildcardServerName", {"--tls.server-name", "*.a"}, {"'*.a'", "host name"}},
+        Bad{"TokenInPlainText",
+            {"--token-file", "t", "--exporter", "10.0.0.5:8080"},
+            {"--token-file: 't'", "plain text", "--tls"}},
+        Bad{"EmptyTokenFile", {"--token-file", ""}, {"--token-file: ''", "a file name"}},
+        Bad{"EmptyStateDirectory", {"--state.directory", ""}, {"--state.directory: ''"}},
+        Bad{"EmptyLine", {"--join", ""}, {"--join: ''", "stdin"}}),
+    bad_name);
+
+// --- joining
+
+JoinLine told() {
+  JoinLine line;
+  line.exporter = {"10.0.0.5", 8080};
+  line.endpoint = "db-1";
+  line.token = std::string(43, 't');
+  line.ca_pin = std::string(64, 'a');
+  return line;
+}
+
+/// A machine on which this was kept, and where that would be pasted.
+JoinSources sources(std::optional<std::string> kept, const std::string& pasted = "") {
+  JoinSources sources;
+  sources.pasted = [pasted] { return pasted; };
+  sources.kept = [kept](const std::string&) { return kept; };
+  sources.today = std::chrono::sys_days(2026y / 11 / 24);
+  return sources;
+}
+
+AgentCommand join(const Words& words, const JoinSources& from,
+                  const std::string& host_name = "web-1") {
+  std::vector<const char*> argv{"cpu-monitor-agent"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return parse_command_line(static_cast<int>(argv.size()), argv.data(), host_name, false, from);
+}
+
+void expect_told(const AgentCommand& command) {
+  ASSERT_TRUE(command.run) << command.text;
+  const AgentOptions& options = *command.run;
+  EXPECT_EQ(options.exporter, told().exporter);
+  EXPECT_EQ(options.endpoint, told().endpoint);
+  EXPECT_EQ(options.token, told().token);
+  EXPECT_EQ(options.token_file, "");
+  ASSERT_TRUE(options.tls);
+  EXPECT_EQ(options.tls->ca_pin, told().ca_pin);
+  EXPECT_EQ(options.tls->server_name, "cpu-monitor-exporter");
+  EXPECT_EQ(options.tls->ca_file, "");
+}
+
+TEST(Joining, TakesAllFromTheLine) {
+  const AgentCommand command = join({"--join", encode_join_line(told())}, sources({}));
+  expect_told(command);
+  EXPECT_EQ(command.run->join_line, encode_join_line(told()));
+  EXPECT_TRUE(command.run->is_join_line_public);
+}
+
+TEST(Joining, TakesALineThatIsPasted) {
+  const AgentCommand command =
+      join({"--join", "-"}, sources({}, " " + encode_join_line(told()) + "\r"));
+  expect_told(command);
+  EXPECT_EQ(command.run->join_line, encode_join_line(told()));
+  EXPECT_FALSE(command.run->is_join_line_public);
+}
+
+TEST(Joining, GoesOnWithoutTheLine) {
+  const AgentCommand command = join({}, sources(encode_join_line(told()) + "\n"));
+  expect_told(command);
+  EXPECT_EQ(command.run->join_line, "");
+}
+
+TEST(Joining, LooksWhereItIsTold) {
+  JoinSources from = sources({});
+  std::string asked;
+  from.kept = [&asked](const std::string& directory) -> std::optional<std::string> {
+    asked = directory;
+    return std::nullopt;
+  };
+  EXPECT_TRUE(join({"--state.directory", "/home/me/state"}, from).run);
+  EXPECT_EQ(asked, "/home/me/state");
+  EXPECT_TRUE(join({}, from).run);
+  EXPECT_EQ(asked, "/var/lib/cpu-monitor");
+}
+
+TEST(Joining, ExcusesAHostNameThatIsNone) {
+  EXPECT_TRUE(join({"--join", encode_join_line(told())}, sources({}), "localhost").run);
+  EXPECT_TRUE(join({}, sources(encode_join_line(told())), "localhost").run);
+  EXPECT_FALSE(join({}, sources({}), "localhost").run);
+}
+
+TEST(Joining, ReplacesWhatWasKept) {
+  JoinLine old = told();
+  old.endpoint = "old";
+  expect_told(join({"--join", encode_join_line(told())}, sources(encode_join_line(old))));
+}
+
+TEST(Joining, LetsAnotherNameBeTried) {
+  const auto command = join({"--join", encode_join_line(told()), "--endpoint", "x"}, sources({}));
+  ASSERT_TRUE(command.run);
+  EXPECT_EQ(command.run->endpoint, "x");
+  EXPECT_EQ(join({"--endpoint", "y"}, sources(encode_join_line(told()))).run->endpoint, "y");
+}
+
+TEST(Joining, MayNameTheSameExporter) {
+  expect_told(
+      join({"--join", encode_join_line(told()), "--exporter", "10.0.0.5:8080"}, sources({})));
+}
+
+TEST(Joining, IsForgottenForARunWithAnotherExporter) {
+  const JoinSources from = sources(encode_join_line(told()));
+  const AgentCommand plain = join({"--exporter", "127.0.0.1:8080"}, from);
+  ASSERT_TRUE(plain.run);
+  EXPECT_EQ(plain.run->tls, std::nullopt);
+  EXPECT_EQ(plain.run->token, "");
+  EXPECT_EQ(plain.run->endpoint, "web-1");
+  EXPECT_EQ(join({"--tls"}, from).run->tls->ca_pin, "");
+  EXPECT_EQ(join({"--token-file", "t"}, from).run->token, "");
+}
+
+TEST(Joining, TakesALineOnItsLastDay) {
+  JoinLine line = told();
+  line.last_day = std::chrono::sys_days(2026y / 11 / 24);
+  EXPECT_TRUE(join({"--join", encode_join_line(line)}, sources({})).run);
+}
+
+TEST(Joining, LetsTheExporterJudgeALineThatEndedSince) {
+  JoinLine line = told();
+  line.last_day = std::chrono::sys_days(2026y / 11 / 23);
+  EXPECT_TRUE(join({}, sources(encode_join_line(line))).run);
+}
+
+void expect_refused(const AgentCommand& command, const Words& told_in_words) {
+  EXPECT_FALSE(command.run);
+  EXPECT_EQ(command.exit_code, 2);
+  for (const std::string& words : told_in_words) {
+    EXPECT_TRUE(contains(command.text, words)) << command.text;
+  }
+  EXPECT_FALSE(contains(command.text, told().token)) << command.text;
+}
+
+TEST(Joining, RefusesALineThatEnded) {
+  JoinLine line = told();
+  line.last_day = std::chrono::sys_days(2026y / 11 / 23);
+  expect_refused(join({"--join", encode_join_line(line)}, sources({})),
+                 {"--join: ", "good until 2026-11-23", "enroll db-1"});
+}
+
+TEST(Joining, RefusesALineThatWasCutOff) {
+  const std::string whole = encode_join_line(told());
+  expect_refused(join({"--join", whole.substr(0, whole.size() - 3)}, sources({})), {"cut off"});
+  expect_refused(join({"--join", "-"}, sources({}, whole.substr(0, 100))), {"cut off"});
+}
+
+TEST(Joining, RefusesNoLine) {
+  expect_refused(join({"--join", "-"}, sources({})), {"--join: there is no line"});
+}
+
+TEST(Joining, RefusesToBeToldTwice) {
+  const std::string line = encode_join_line(told());
+  for (const Words& more : {Words{"--tls"}, Words{"--tls.ca-file", "x"},
+                            Words{"--tls.server-name", "x"}, Words{"--token-file", "x"}}) {
+    Words words{"--join", line};
+    words.insert(words.end(), more.begin(), more.end());
+    expect_refused(join(words, sources({})), {"--join: ", "leave them out"});
+  }
+}
+
+TEST(Joining, RefusesAnotherExporterThanTheLines) {
+  expect_refused(join({"--join", encode_join_line(told()), "--exporter", "b:1"}, sources({})),
+                 {"--exporter: 'b:1'", "10.0.0.5:8080", "--address b:1"});
+}
+
+TEST(Joining, NamesTheFileThatHoldsNoLine) {
+  expect_refused(join({"--state.directory", "/s"}, sources("hello")), {"/s/join: ", "join again"});
+  expect_refused(join({}, sources(encode_join_line(told()).substr(0, 90))),
+                 {"/var/lib/cpu-monitor/join: ", "cut off"});
 }
 
 }  // namespace

@@ -216,5 +216,40 @@ TEST(CommandLine, HelpWrapsInItsColumnAndKeepsADefaultWhole) {
       << command.text;
 }
 
+// Words that are no flags.
+
+Command<Words> parse_words(const Words& words) {
+  Words names;
+  bool loud = false;
+  CommandLine command_line("program", "Does it.\n");
+  command_line.add_words(word(), names);
+  command_line.add_switch({"--loud", "Shout"}, loud);
+  std::vector<const char*> argv{"program"};
+  for (const std::string& text : words) argv.push_back(text.c_str());
+  return command_line.parse(static_cast<int>(argv.size()), argv.data(), names,
+                            [] { return std::optional<std::string>(); });
+}
+
+TEST(CommandLine, TakesWordsWhereTheyAreExpected) {
+  EXPECT_EQ(parse_words({}).run, Words{});
+  EXPECT_EQ(parse_words({"a", "--loud", "b"}).run, (Words{"a", "b"}));
+  EXPECT_EQ(parse_words({"--", "a"}).run, Words{"a"});
+}
+
+TEST(CommandLine, NamesWordsInItsManual) {
+  const std::string text = parse_words({"--help"}).text;
+  EXPECT_NE(text.find("Usage: program [flags] WORD ...\n"), std::string::npos) << text;
+}
+
+TEST(CommandLine, JudgesWords) {
+  EXPECT_EQ(parse_words({"a", "bad"}).text,
+            "program: WORD: 'bad' is not a good word\nTry 'program --help'.\n");
+  EXPECT_EQ(parse_words({""}).text,
+            "program: WORD: '' is not a good word\nTry 'program --help'.\n");
+  EXPECT_EQ(parse_words({"a", "-b"}).text, "program: '-b' is not a flag\nTry 'program --help'.\n");
+  EXPECT_EQ(parse_words({"--", "--loud"}).text,
+            "program: '--loud' is not a flag\nTry 'program --help'.\n");
+}
+
 }  // namespace
 }  // namespace cpu_monitor

@@ -548,5 +548,75 @@ TEST(ExporterHelp, SaysThatThePeakWindowIsLongerThanAScrapeInterval) {
 
 TEST(ExporterHelp, WinsOverAnythingElse) { EXPECT_EQ(parse({"--bogus", "--help"}).exit_code, 0); }
 
+// --- the files of enrolment
+
+ExporterCommand parse_beside(const std::string& file, FileState state, const Arguments& arguments) {
+  std::vector<const char*> argv{"cpu-monitor-exporter"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  return parse_command_line(
+      static_cast<int>(argv.size()), argv.data(),
+      [&](const std::string& path) { return path == file ? state : FileState::absent; });
+}
+
+const std::string kEnrolled = "/var/lib/cpu-monitor/exporter.pem";
+
+TEST(ExporterOptions, UseTheFilesOfEnrolment) {
+  const auto command = parse_beside(kEnrolled, FileState::there, {});
+  ASSERT_TRUE(command.run) << command.text;
+  ASSERT_TRUE(command.run->ingest_tls);
+  EXPECT_EQ(command.run->ingest_tls->cert_file, kEnrolled);
+  EXPECT_EQ(command.run->ingest_tls->key_file, kEnrolled);
+  EXPECT_EQ(command.run->ingest_tls->client_ca_file, "");
+  EXPECT_EQ(command.run->tokens_file, "/var/lib/cpu-monitor/tokens");
+  EXPECT_EQ(command.run->state_directory, "/var/lib/cpu-monitor");
+}
+
+TEST(ExporterOptions, LookForEnrolmentWhereTheyAreTold) {
+  EXPECT_EQ(parse_beside("/s/exporter.pem", FileState::there, {"--state.directory", "/s"})
+                .run->tokens_file,
+            "/s/tokens");
+  EXPECT_EQ(parse_beside(kEnrolled, FileState::there, {"--state.directory", "/s"}).run->ingest_tls,
+            std::nullopt);
+}
+
+TEST(ExporterOptions, OpenTheIngestPortToEnrolledMachines) {
+  EXPECT_TRUE(parse_beside(kEnrolled, FileState::there, {"--ingest.listen-address", ":8080"}).run);
+  EXPECT_FALSE(
+      parse_beside(kEnrolled, FileState::absent, {"--ingest.listen-address", ":8080"}).run);
+}
+
+TEST(ExporterOptions, LeaveEnrolmentAloneBesideACertificateOfTheirOwn) {
+  const auto command =
+      parse_beside(kEnrolled, FileState::there,
+                   {"--ingest.tls-cert-file", "a.pem", "--ingest.tls-key-file", "a-key.pem"});
+  ASSERT_TRUE(command.run) << command.text;
+  EXPECT_EQ(command.run->ingest_tls->cert_file, "a.pem");
+  EXPECT_EQ(command.run->tokens_file, "");
+  EXPECT_EQ(command.run->state_directory, "");
+}
+
+TEST(ExporterOptions, TakeOtherTokensAndClientCertificatesBesideEnrolment) {
+  const auto command =
+      parse_beside(kEnrolled, FileState::there,
+                   {"--ingest.tokens-file", "t", "--ingest.tls-client-ca-file", "ca.pem"});
+  ASSERT_TRUE(command.run) << command.text;
+  EXPECT_EQ(command.run->tokens_file, "t");
+  EXPECT_EQ(command.run->ingest_tls->client_ca_file, "ca.pem");
+  EXPECT_EQ(command.run->ingest_tls->cert_file, kEnrolled);
+}
+
+TEST(ExporterOptions, SayThatEnrolmentIsOutOfReachWhereThatMatters) {
+  EXPECT_TRUE(parse_beside(kEnrolled, FileState::out_of_reach, {}).run);
+  EXPECT_TRUE(parse_beside(kEnrolled, FileState::out_of_reach,
+                           {"--ingest.listen-address", ":8080", "--ingest.allow-anonymous"})
+                  .run);
+  const auto command =
+      parse_beside(kEnrolled, FileState::out_of_reach, {"--ingest.listen-address", ":8080"});
+  EXPECT_FALSE(command.run);
+  EXPECT_NE(command.text.find("--state.directory: '/var/lib/cpu-monitor' cannot be looked into"),
+            std::string::npos)
+      << command.text;
+}
+
 }  // namespace
 }  // namespace cpu_monitor::exporter
