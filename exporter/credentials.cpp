@@ -1,12 +1,13 @@
 #include "exporter/credentials.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <utility>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+
+#include "common/calendar_day.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -54,42 +55,6 @@ std::optional<TokenDigest> parse_digest(std::string_view text) {
     digest[i] = static_cast<std::uint8_t>(*high * 16 + *low);
   }
   return digest;
-}
-
-/// A number of exactly that many digits.
-template <std::size_t Digits>
-std::optional<int> parse_digits(std::string_view text) {
-  if (text.size() != Digits) return std::nullopt;
-  if (text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
-  int number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-/// A day of the calendar, as YYYY-MM-DD.
-std::optional<sys_days> parse_day(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
-  const auto year = parse_digits<4>(text.substr(0, 4));
-  const auto month = parse_digits<2>(text.substr(5, 2));
-  const auto day = parse_digits<2>(text.substr(8, 2));
-  if (!year || !month || !day) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year),
-                                         std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
-  if (!date.ok()) return std::nullopt;
-  return sys_days(date);
-}
-
-std::string padded(unsigned number, std::size_t digits) {
-  std::string text = std::to_string(number);
-  return std::string(digits - std::min(digits, text.size()), '0') + text;
-}
-
-std::string format_day(sys_days day) {
-  const std::chrono::year_month_day date(day);
-  return padded(static_cast<unsigned>(static_cast<int>(date.year())), 4) + '-' +
-         padded(static_cast<unsigned>(date.month()), 2) + '-' +
-         padded(static_cast<unsigned>(date.day()), 2);
 }
 
 bool are_same(const TokenDigest& one, const TokenDigest& other) {
