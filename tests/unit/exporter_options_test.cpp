@@ -517,6 +517,8 @@ TEST(ExporterHelp, HasOneEntryForEveryFlagWithItsDefault) {
                                           "--ingest.legacy-allow",
                                           "--ingest.max-agents",
                                           "--ingest.max-sample-rate",
+                                          "--ingest.max-series",
+                                          "--state.directory",
                                           "--ingest.tls-cert-file",
                                           "--ingest.tls-key-file",
                                           "--ingest.tls-client-ca-file",
