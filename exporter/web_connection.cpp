@@ -198,11 +198,9 @@ asio::awaitable<void> WebConnection::serve() {
     context_.refused(WebRefusal::page_failed, peer_, "civetweb did not answer");
     answer("503 Service Unavailable", "The page could not be made; try again.", kBusyLines);
   }
+  if (outcome == Outcome::cut) context_.refused(WebRefusal::page_failed, peer_, "the page was cut");
   co_await all_is_sent();
-  if (outcome == Outcome::cut && is_open()) {
-    context_.refused(WebRefusal::page_failed, peer_, "the page was cut");
-    end(false);
-  }
+  if (outcome == Outcome::cut) end(false);
 }
 
 /// Asks civetweb and passes its answer on.  Nothing of it waits for the client when this is over,
@@ -214,6 +212,9 @@ asio::awaitable<WebConnection::Outcome> WebConnection::fetch() {
 
   std::error_code ec;
   civetweb_.open(tcp::v4(), ec);
+  // A close tells civetweb at once that nobody reads on.  Otherwise a worker may wait for a window
+  // that never opens, and each answer leaves a port behind that cannot be used for a minute.
+  if (!ec) civetweb_.set_option(asio::socket_base::linger(true, 0), ec);
   if (!ec) civetweb_.bind({asio::ip::make_address(context_.peers.address()), 0}, ec);
   const auto port = ec ? std::uint16_t{0} : civetweb_.local_endpoint(ec).port();
   if (ec) co_return Outcome::nothing;
@@ -236,8 +237,6 @@ asio::awaitable<bool> WebConnection::ask_civetweb() {
   if (failure) co_return false;
   std::error_code ec;
   civetweb_.non_blocking(true, ec);
-  // It need not wait for anything: neither for what civetweb takes for missing, nor at the end.
-  civetweb_.shutdown(tcp::socket::shutdown_send, ec);
   co_return true;
 }
 

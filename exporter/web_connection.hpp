@@ -99,6 +99,8 @@ class WebConnection : public std::enable_shared_from_this<WebConnection> {
   [[nodiscard]] Standing standing() const;
   [[nodiscard]] bool is_open() const { return stream_->is_open(); }
   [[nodiscard]] Clock::time_point began() const { return began_; }
+  /// Whether some of its answer waits in our memory for the client.
+  [[nodiscard]] bool has_output() const;
   /// Bytes a second that the client acknowledged, since its answer began.
   [[nodiscard]] double pace(Clock::time_point now) const;
 
@@ -131,7 +133,6 @@ class WebConnection : public std::enable_shared_from_this<WebConnection> {
   void give_back(std::size_t bytes);
   void end(bool resets);
   void on_late();
-  [[nodiscard]] bool has_output() const;
   [[nodiscard]] std::size_t acknowledged_bytes() const;
 
   WebContext& context_;

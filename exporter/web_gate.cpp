@@ -52,7 +52,7 @@ class WebGate::Verdicts {
 WebGate::WebGate(Settings settings, WebServer& server, SelfMetrics& metrics)
     : settings_(std::move(settings)),
       metrics_(metrics),
-      access_(load_access()),
+      access_(load_access(nullptr)),
       context_{io_,
                server.port(),
                server.peers(),
@@ -127,16 +127,16 @@ void WebGate::stop() {
 
 // The configuration.
 
-std::shared_ptr<const WebAccess> WebGate::load_access() {
+std::shared_ptr<const WebAccess> WebGate::load_access(const WebAccess* predecessor) {
   if (settings_.config_file.empty()) return std::make_shared<const WebAccess>(WebConfig{}, nullptr);
   WebConfig config = load_web_config(settings_.config_file);
   files_ =
       files_of(config, settings_.config_file);  // also when one of them is bad, and mended later
-  return std::make_shared<const WebAccess>(std::move(config), access_.get());
+  return std::make_shared<const WebAccess>(std::move(config), predecessor);
 }
 
 void WebGate::reload() {
-  std::shared_ptr<const WebAccess> access = load_access();
+  std::shared_ptr<const WebAccess> access = load_access(access_.get());
   std::erase_if(former_access_, [](const auto& former) { return former.use_count() == 1; });
   former_access_.push_back(std::exchange(access_, access));
   asio::post(io_, [this, access = std::move(access)] { access_of_newcomers_ = access; });
@@ -284,9 +284,7 @@ void WebGate::cut_slowest() {
   const auto now = Clock::now();
   std::shared_ptr<WebConnection> slowest;
   for (const auto& [id, connection] : connections_) {
-    if (!connection->is_open() || connection->standing() != WebConnection::Standing::reading) {
-      continue;
-    }
+    if (!connection->is_open() || !connection->has_output()) continue;
     if (!slowest || connection->pace(now) < slowest->pace(now)) slowest = connection;
   }
   if (slowest) slowest->cut(WebRefusal::slow_reader, "the memory for slow readers is used up");

@@ -79,7 +79,7 @@ class WebGate {
 
   class Verdicts;
 
-  [[nodiscard]] std::shared_ptr<const WebAccess> load_access();
+  [[nodiscard]] std::shared_ptr<const WebAccess> load_access(const WebAccess* predecessor);
   void warn_of_open_doors() const;
   void run();
 

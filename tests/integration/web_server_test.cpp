@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -13,14 +12,10 @@
 
 #include "tests/support/gunzip.hpp"
 #include "tests/support/running_exporter.hpp"
+#include "tests/support/running_gate.hpp"
 
 namespace cpu_monitor::tests {
 namespace {
-
-using exporter::Fleet;
-using exporter::Moment;
-using exporter::WebGate;
-using exporter::WebServer;
 
 TEST(WebServer, ServesMetricsInTheTextFormat) {
   RunningExporter exporter;
@@ -87,44 +82,20 @@ TEST(WebServer, HeadOfACompressedPageIsThatOfThePage) {
   EXPECT_EQ(head.head, http(exporter.web_port(), path, "GET", kGzip).head);
 }
 
-/// A web server over a fleet of its own, whose default page has several megabytes: more than the
-/// kernel keeps for a client that does not read.
-class LargePage {
- public:
-  LargePage() {
-    CpuSample sample;
-    sample.sequence = 1;
-    sample.cpu.emplace();
-    sample.cpu->total.fields = kCpuModeCount;
-    for (std::uint32_t id = 0; id < kMaxCpus; ++id) {
-      sample.cpu->cores.push_back({id, sample.cpu->total});
-    }
-    for (Fleet::ConnectionId id = 0; id < 40; ++id) {
-      Hello hello;
-      hello.endpoint = "web-" + std::to_string(id);
-      EXPECT_TRUE(fleet_.claim(hello, {}, id, Moment::now()));
-      EXPECT_EQ(fleet_.apply(hello.endpoint, id, sample, Moment::now()), Fleet::Applied::applied);
-    }
-    server_.emplace(WebServer::Settings{}, fleet_, gauge_, metrics_);
-    WebGate::Settings settings;
-    settings.addresses = {{"127.0.0.1", 0}};
+/// Several megabytes: more than the kernel keeps for a client that does not read.
+class WebServerLargePage : public testing::Test {
+ protected:
+  static RunningGate::Settings settings() {
+    RunningGate::Settings settings;
+    settings.big_machines = 40;
     settings.limits.progress_timeout = std::chrono::milliseconds(200);
-    gate_.emplace(settings, *server_, metrics_);
-    gate_->start();
+    return settings;
   }
 
-  [[nodiscard]] std::uint16_t port() const { return gate_->addresses()[0].port; }
-
- private:
-  Fleet fleet_{{}};
-  exporter::PercentGauge gauge_;
-  exporter::SelfMetrics metrics_;
-  std::optional<WebServer> server_;
-  std::optional<WebGate> gate_;
+  RunningGate page{settings()};
 };
 
-TEST(WebServerLargePage, IsWholeInChunksAndAsGzip) {
-  const LargePage page;
+TEST_F(WebServerLargePage, IsWholeInChunksAndAsGzip) {
   const HttpAnswer plain = http(page.port(), "/metrics?collect[]=cpu");
   EXPECT_TRUE(plain.is_whole);
   EXPECT_GT(plain.body.size(), std::size_t{10} << 20);
@@ -132,27 +103,7 @@ TEST(WebServerLargePage, IsWholeInChunksAndAsGzip) {
   EXPECT_TRUE(gunzip(gzip.body) == plain.body);
 }
 
-TEST(WebServerLargePage, ClientsThatDoNotReadAreCutAndHoldNoWorkerForLong) {
-  const LargePage page;
-  constexpr std::size_t kWorkers = 8;
-  std::vector<TcpClient> stalled;
-  for (std::size_t i = 0; i < kWorkers; ++i) {
-    stalled.emplace_back(page.port());
-    ASSERT_TRUE(stalled.back().send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-  }
-  // Answered by a worker that has given one of them up.
-  EXPECT_EQ(http(page.port(), "/-/healthy").status, 200);
-  std::size_t cut = 0;
-  for (TcpClient& client : stalled) {
-    const std::string answer = client.read_all();
-    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 "));
-    if (!answer.ends_with("\r\n0\r\n\r\n")) ++cut;
-  }
-  EXPECT_GE(cut, 1U);
-}
-
-TEST(WebServerLargePage, ClientsThatHangUpCostNobodyElse) {
-  const LargePage page;
+TEST_F(WebServerLargePage, ClientsThatHangUpCostNobodyElse) {
   for (int i = 0; i < 32; ++i) {
     TcpClient leaving(page.port());
     ASSERT_TRUE(leaving.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));

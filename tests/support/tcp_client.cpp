@@ -14,10 +14,14 @@
 
 namespace cpu_monitor::tests {
 
-TcpClient::TcpClient(std::uint16_t port)
+TcpClient::TcpClient(std::uint16_t port, const std::string& source)
     : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  if (!source.empty()) {
+    ::inet_pton(AF_INET, source.c_str(), &address.sin_addr);
+    ::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
@@ -97,6 +101,16 @@ bool TcpClient::is_closed_by_peer() {
   return ::recv(socket_, &byte, 1, 0) <= 0;
 }
 
+std::size_t TcpClient::read_some(std::chrono::milliseconds patience) {
+  pollfd readable{socket_, POLLIN, 0};
+  if (::poll(&readable, 1, static_cast<int>(patience.count())) <= 0) return 0;
+  std::array<char, 65536> chunk{};
+  const auto bytes = ::recv(socket_, chunk.data(), chunk.size(), 0);
+  if (bytes <= 0) return 0;
+  received_.append(chunk.data(), static_cast<std::size_t>(bytes));
+  return static_cast<std::size_t>(bytes);
+}
+
 void TcpClient::finish() { ::shutdown(socket_, SHUT_WR); }
 
 namespace {
@@ -138,7 +152,10 @@ HttpAnswer http(std::uint16_t port, std::string_view path, std::string_view meth
   request.append(" ").append(path).append(" HTTP/1.1\r\nHost: localhost\r\n");
   request.append(more_headers).append("\r\n");
   client.send(request);
-  const std::string answer = client.read_all();
+  return parse_answer(client.read_all());
+}
+
+HttpAnswer parse_answer(const std::string& answer) {
   HttpAnswer parts;
   const auto end_of_head = answer.find("\r\n\r\n");
   if (answer.size() < 12 || end_of_head == std::string::npos) return parts;

@@ -14,7 +14,8 @@ class TcpClient {
  public:
   static constexpr std::chrono::seconds kPatience{10};
 
-  explicit TcpClient(std::uint16_t port);
+  /// `source`: the address of this machine that it comes from; empty: any.
+  explicit TcpClient(std::uint16_t port, const std::string& source = "");
   ~TcpClient();
   TcpClient(const TcpClient&) = delete;
   TcpClient& operator=(const TcpClient&) = delete;
@@ -38,6 +39,9 @@ class TcpClient {
   /// True when the peer ends the stream, with nothing more to read.
   [[nodiscard]] bool is_closed_by_peer();
 
+  /// What has come, or comes within `patience`; nothing more is waited for.
+  [[nodiscard]] std::size_t read_some(std::chrono::milliseconds patience);
+
   /// Ends our half of the stream.
   void finish();
 
@@ -55,6 +59,8 @@ struct HttpAnswer {
   std::string body;
   bool is_whole = false;  ///< the body has the length, or the last chunk, that the head promised
 };
+[[nodiscard]] HttpAnswer parse_answer(const std::string& answer);
+
 /// `more_headers`: whole lines, each ended by CR LF.
 [[nodiscard]] HttpAnswer http(std::uint16_t port, std::string_view path,
                               std::string_view method = "GET", std::string_view more_headers = "");

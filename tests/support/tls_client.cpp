@@ -8,9 +8,11 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "tests/support/tcp_client.hpp"
 
@@ -79,15 +81,33 @@ std::optional<std::string> TlsClient::read_line() {
       return line;
     }
     if (!fault_.empty()) return std::nullopt;
-    std::array<char, 4096> chunk{};
-    ERR_clear_error();
-    const int result = SSL_read(session_.get(), chunk.data(), chunk.size());
-    if (result > 0) {
-      received_.append(chunk.data(), static_cast<std::size_t>(result));
-    } else {
-      note_fault(result);
-    }
+    receive();
   }
+}
+
+std::string TlsClient::read_all() {
+  while (fault_.empty()) receive();
+  return std::exchange(received_, {});
+}
+
+void TlsClient::receive() {
+  std::array<char, 65536> chunk{};
+  ERR_clear_error();
+  const int result = SSL_read(session_.get(), chunk.data(), chunk.size());
+  if (result > 0) {
+    received_.append(chunk.data(), static_cast<std::size_t>(result));
+  } else {
+    note_fault(result);
+  }
+}
+
+std::string TlsClient::server_name() const {
+  const X509* const certificate = SSL_get0_peer_certificate(session_.get());
+  if (certificate == nullptr) return {};
+  std::array<char, 256> name{};
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name.data(),
+                            static_cast<int>(name.size()));
+  return name.data();
 }
 
 void TlsClient::note_fault(int result) {

@@ -34,10 +34,17 @@ class TlsClient {
   /// The next line without its '\n'; none at the end, whose cause is in fault().
   [[nodiscard]] std::optional<std::string> read_line();
 
+  /// Whatever comes until the end, whose cause is in fault().
+  [[nodiscard]] std::string read_all();
+
+  /// The common name of the server's certificate; empty before the handshake.
+  [[nodiscard]] std::string server_name() const;
+
   /// What OpenSSL said of the last failure, "end" after a proper end; empty before.
   [[nodiscard]] const std::string& fault() const { return fault_; }
 
  private:
+  void receive();
   void note_fault(int result);
 
   std::unique_ptr<ssl_ctx_st, void (*)(ssl_ctx_st*)> context_;
