@@ -189,10 +189,10 @@ class Flags(harness.EndToEndTest):
 
     PROGRAMS = (harness.AGENT, harness.EXPORTER)
 
-    def flags_in_help(self, program):
+    def flags_in_help(self, *command):
         """As `--name VALUE`, in the order of the help text."""
         text = subprocess.run(
-            [program, "--help"],
+            [*command, "--help"],
             capture_output=True, text=True, timeout=harness.DEADLINE_S, check=True,
         ).stdout
         return re.findall(r"^  (--\S+(?: \S+)?)(?:  |$)", text, re.MULTILINE)
@@ -203,6 +203,9 @@ class Flags(harness.EndToEndTest):
             documented = first_code(table("README.md", name))
             # These two are in the sentence above the tables.
             self.assertEqual(documented + ["--help", "--version"], self.flags_in_help(program))
+        documented = first_code(table("README.md", "`cpu-monitor-exporter enroll`"))
+        self.assertEqual(documented + ["--help", "--version"],
+                         self.flags_in_help(harness.EXPORTER, "enroll"))
         for flag in ("--help", "--version"):
             self.assertIn(f"`{flag}`", read("README.md"))
 
