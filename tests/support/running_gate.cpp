@@ -28,7 +28,7 @@ RunningGate::RunningGate(const Settings& settings) {
   for (Fleet::ConnectionId id = 0; id < settings.big_machines; ++id) {
     Hello hello;
     hello.endpoint = "web-" + std::to_string(id);
-    if (!fleet_.claim(hello, id, Moment::now()) ||
+    if (!fleet_.claim(hello, {}, id, Moment::now()) ||
         fleet_.apply(hello.endpoint, id, sample, Moment::now()) != Fleet::Applied::applied) {
       throw std::logic_error("the fleet does not take " + hello.endpoint);
     }
