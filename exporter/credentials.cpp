@@ -177,7 +177,7 @@ Credentials::Parser::Fault Credentials::Parser::take(std::string_view line) {
   }
   Token token;
   if (digest) token.digest = *digest;
-  if (const Fault fault = take_rest(line, token)) return fault;
+  if (Fault fault = take_rest(line, token)) return fault;
   Entry& entry = credentials_.entries_[std::string(name)];
   return digest ? add_token(name, entry, std::move(token)) : list(name, entry, std::move(token));
 }
@@ -185,7 +185,7 @@ Credentials::Parser::Fault Credentials::Parser::take(std::string_view line) {
 Credentials::Parser::Fault Credentials::Parser::take_rest(std::string_view line, Token& token) {
   for (auto word = take_word(line); !word.empty(); word = take_word(line)) {
     if (!word.starts_with(kExpires)) {
-      if (const Fault fault = add_label(word, token.labels)) return fault;
+      if (Fault fault = add_label(word, token.labels)) return fault;
       continue;
     }
     const auto day = parse_day(word.substr(kExpires.size()));
