@@ -114,6 +114,9 @@ class Process:
             raise BenchError(f"{self.name} ended with {code}: {self._last_words()}")
         return json.loads(text[text.index("{"):])
 
+    def signal(self, number):
+        self._popen.send_signal(number)
+
     def interrupt(self):
         """Asks it to go; result() is still there."""
         self._popen.terminate()

@@ -52,12 +52,14 @@ class Programs:
             raise BenchError(f"the exporter does not say its revision, but {said!r}")
         self.revision = match[1]
 
-    def exporter(self, *flags, ingest_port=0, web_port=0):
-        return Exporter(self._ours("exporter/cpu-monitor-exporter"), flags, ingest_port, web_port)
+    def exporter(self, *flags, ingest_port=0, web_port=0, inside=()):
+        """`inside`: a command that runs the one behind it, as prlimit or valgrind."""
+        return Exporter([*inside, self._ours("exporter/cpu-monitor-exporter")], flags, ingest_port,
+                        web_port)
 
-    def agent(self, ingest_port, *flags):
+    def agent(self, ingest_port, *flags, host="127.0.0.1", inside=()):
         return Process([
-            self._ours("agent/cpu-monitor-agent"), "--exporter", f"127.0.0.1:{ingest_port}",
+            *inside, self._ours("agent/cpu-monitor-agent"), "--exporter", f"{host}:{ingest_port}",
             "--no-print", *flags,
         ])
 
@@ -235,9 +237,9 @@ class Programs:
 class Exporter(Process):
     """Ours, with both of its ports known."""
 
-    def __init__(self, program, flags, ingest_port, web_port):
+    def __init__(self, command, flags, ingest_port, web_port):
         super().__init__([
-            program, "--ingest.listen-address", f"127.0.0.1:{ingest_port}",
+            *command, "--ingest.listen-address", f"127.0.0.1:{ingest_port}",
             "--web.listen-address", f"127.0.0.1:{web_port}", *flags,
         ])
         self.ingest_port = self._listening_port("ingest")

@@ -68,9 +68,10 @@ def shown(value):
     return str(value)
 
 
-def table(rows):
-    lines = [HEAD] + [row.cells() for row in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+def table(rows, head=HEAD):
+    """`rows`: whatever has cells(), as many as the head has."""
+    lines = [head] + [row.cells() for row in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
     )
