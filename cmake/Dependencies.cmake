@@ -38,6 +38,8 @@ target_include_directories(cpu_monitor_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR}
 # library came before its own, so that one unit would free with delete what another got from malloc.
 target_compile_definitions(cpu_monitor_asio INTERFACE
   ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION ASIO_DISABLE_STD_ALIGNED_ALLOC)
+# Clang 14 with libstdc++ does not see asio::awaitable otherwise.
+target_compile_definitions(cpu_monitor_asio INTERFACE $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT=1>)
 target_link_libraries(cpu_monitor_asio INTERFACE Threads::Threads)
 
 if(CPU_MONITOR_BENCH)

@@ -26,6 +26,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(cpu_monitor_options INTERFACE
     -Wno-mismatched-new-delete -Wno-restrict -Wno-maybe-uninitialized)
 endif()
+if(CPU_MONITOR_FUZZ)
+  # So that libFuzzer sees where an input led.
+  target_compile_options(cpu_monitor_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(CPU_MONITOR_SANITIZE)
   target_compile_options(cpu_monitor_options INTERFACE -fsanitize=${CPU_MONITOR_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)

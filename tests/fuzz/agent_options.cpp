@@ -1,0 +1,27 @@
+// The agent's command line, a word on each line: what is accepted is valid as a whole.
+
+#include "agent/options.hpp"
+#include "common/messages.hpp"
+#include "tests/fuzz/command_words.hpp"
+#include "tests/fuzz/message_claims.hpp"
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace cpu_monitor;
+  using namespace cpu_monitor::fuzz;
+  const CommandWords words(text_of(data, size));
+  const auto command = agent::parse_command_line(words.argc(), words.argv(), "fuzz-1", false);
+  require_whole(command);
+  if (!command.run) return 0;
+  const agent::AgentOptions& options = *command.run;
+  require(options.push_interval % options.sample_interval == std::chrono::milliseconds(0),
+          "pushes fall on readings");
+  require(options.exporter.port != 0 && !options.exporter.host.empty(), "there is an exporter");
+  Hello hello;
+  hello.endpoint = options.endpoint;
+  hello.push_interval = options.push_interval;
+  hello.sample_interval = options.sample_interval;
+  hello.labels = options.labels;
+  require_fixed_point(AgentMessage(hello),
+                      [](std::string_view text) { return decode_agent_message(text); });
+  return 0;
+}
