@@ -72,7 +72,7 @@ std::vector<std::uint32_t> MessageMaker::numbers(std::uint32_t max) {
   std::uint32_t next = flag() ? 0 : small(max);
   for (std::uint8_t count = byte() % 8; count > 0 && next <= max; --count) {
     list.push_back(next);
-    next += 1 + byte() % 4;
+    next += 1U + byte() % 4U;
   }
   return list;
 }
