@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   require(!options.collect.empty(), "it collects something");
   require(options.forget_after >= options.stale_after, "values leave before their machine does");
   const bool is_open = !options.allow_anonymous && options.tokens_file.empty() &&
+                       options.state_directory.empty() &&
                        (!options.ingest_tls || options.ingest_tls->client_ca_file.empty());
   for (const HostPort& address : options.ingest_addresses) {
     require(!is_open || is_loopback(address.host), "no door is open by mistake");

@@ -29,7 +29,9 @@ std::string page_of_made_messages(std::string_view input) {
       fleet.take(require_sent_whole(maker.sample()));
     }
   }
-  return fleet.text();
+  std::string page = fleet.text();
+  require(count_series(page) <= fleet.series_limit(), "a page is as large as the budget says");
+  return page;
 }
 
 }  // namespace cpu_monitor::fuzz

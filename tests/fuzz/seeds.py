@@ -64,6 +64,31 @@ SERVES = ("--ingest.listen-address=:8080\n--ingest.allow-anonymous", "--ingest.m
           "--ingest.tokens-file=t", "--agent.stale-after=20s\n--agent.forget-after=1d",
           "--peak.window=1m", "--web.listen-address=127.0.0.1:0", "--web.telemetry-path=/m",
           "--web.collect=cpu\n--web.collect=detail", "--log.level=warn", "--help", "--version", "-x")
+PIN = b"a" * 64
+JOIN = b"cpu-monitor://10.0.0.5:8080/web-1,token=B4qjLASxcRVwR7tXAGHyLg,ca=" + PIN
+TOKENS = b"""# names and tokens
+web-1 d0c04f4b1951e4aeaaec8223ed2039e542f3aae805a6fa7f6d794e5afff5d272 expires=2031-12-31 room=a
+web-1 - rack=7
+* 0000000000000000000000000000000000000000000000000000000000000000
+db-1\t-
+"""
+WEB_CONFIG = b"""tls_server_config:
+  cert_file: a.crt
+  key_file: "a.key"
+  client_ca_file: ca.crt
+  client_auth_type: RequireAndVerifyClientCert
+  client_allowed_sans: [prometheus, 'spiffe://x/y']
+  min_version: TLS13
+http_server_config:
+  http2: false
+  headers:
+    X-Frame-Options: deny
+    Strict-Transport-Security: max-age=31536000
+basic_auth_users:
+  alice: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi
+"""
+HTTP_HEAD = (b"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nAuthorization: Basic YTpi\r\n"
+             b"X-FRAME-OPTIONS: x\r\n\r\n")
 HELLO = b'{"type":"hello","protocol":1,"endpoint":"%s"}\n'
 CORES = b'{"type":"sample","sequence":%d,"cpu":{"total":[9,9,9,9],"cores":[[0,1,2,3,4,5,6,7,8,9,10],[1,1,2,3,4]]}}\n'
 
@@ -114,6 +139,12 @@ def all_seeds():
             b"\n".join(lines),
             HELLO % b"a" + b'{"type":"sample","sequence":1,"percent":1e-7}\n\n{"type":"goodbye","reason":"stop"}',
         ],
+        "join_line": [JOIN, JOIN[:-13], JOIN + b",expires=2031-12-31", b"cpu-monitor://"],
+        "calendar_day": [b"2031-12-31", b"2024-02-29", b"0000-01-01", b"1900-02-29"],
+        "tokens_file": [TOKENS],
+        "web_config": [WEB_CONFIG, WEB_CONFIG.splitlines(True)[0], b"{}", b"--- ~\n"],
+        "basic_authorization": [b"Basic dXNlcjpwYXNz", b"basic Og==", b"Basic YTpiOmM=", b"user:pass"],
+        "http_head": [HTTP_HEAD, HTTP_HEAD.replace(b"\r", b""), HTTP_HEAD.replace(b"Accept", b"Authorization")],
         "made_messages": [bytes([0xE6]) + bytes((7 * i) % 256 for i in range(n)) for n in (40, 400, 1500)]
                          + [bytes([0xE6]) + b"\xff" * 900, bytes([0x1B]) + b"\x01\x03\x07" * 300],
     }

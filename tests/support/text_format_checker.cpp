@@ -1,5 +1,6 @@
 #include "tests/support/text_format_checker.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -7,6 +8,7 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -96,13 +98,31 @@ double number_of(std::string_view text) {
   return value;
 }
 
-using Labels = std::map<std::string, std::string>;
+/// Sorted by name.
+using Labels = std::vector<std::pair<std::string, std::string>>;
 
 struct Series {
   std::string name;
   Labels labels;
   double value = 0;
 };
+
+void sort_by_name(Labels& labels) {
+  std::ranges::sort(labels);
+  const auto is_same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  if (std::ranges::adjacent_find(labels, is_same) != labels.end()) {
+    throw Fault("a label comes twice");
+  }
+}
+
+/// One text for each series, however its labels are ordered.
+std::string key_of(const Series& series) {
+  std::string key = series.name;
+  for (const auto& [name, value] : series.labels) {
+    key.append(1, '\0').append(name).append(1, '\0').append(value);
+  }
+  return key;
+}
 
 Series parse_series(std::string_view line) {
   Series series;
@@ -112,9 +132,10 @@ Series parse_series(std::string_view line) {
       const std::string name = take_name(line, false);
       if (name.starts_with("__")) throw Fault("a label name is Prometheus's own");
       take(line, "=");
-      if (!series.labels.emplace(name, take_value(line)).second) throw Fault("a label comes twice");
+      series.labels.emplace_back(name, take_value(line));
     } while (take_if(line, ','));
     take(line, "}");
+    sort_by_name(series.labels);
   }
   take(line, " ");
   series.value = number_of(line);
@@ -129,7 +150,7 @@ struct Histogram {
 };
 
 double bound_of(Labels& labels) {
-  const auto le = labels.find("le");
+  const auto le = std::ranges::find(labels, "le", &Labels::value_type::first);
   if (le == labels.end()) throw Fault("a bucket has no bound");
   const std::string text = le->second;
   labels.erase(le);
@@ -197,7 +218,7 @@ class PageChecker {
 
   void take_series(Series series) {
     if (family_.empty() || type_.empty()) throw Fault("a series without HELP and TYPE before it");
-    if (!seen_.emplace(series.name, series.labels).second) throw Fault("a series comes twice");
+    if (!seen_.insert(key_of(series)).second) throw Fault("a series comes twice");
     has_series_ = true;
     if (type_ == "counter" && series.value < 0) throw Fault("a counter is below 0");
     if (type_ == "histogram") return take_part(std::move(series));
@@ -222,7 +243,7 @@ class PageChecker {
   bool has_series_ = false;
   std::map<Labels, Histogram> histograms_;
   std::set<std::string> families_;
-  std::set<std::pair<std::string, Labels>> seen_;
+  std::unordered_set<std::string> seen_;
 };
 
 void require_characters(std::string_view line) {
