@@ -36,15 +36,6 @@ class ExporterDoors(Refused):
         fields = exporter.wait_for_log(msg="listening", component="ingest")
         self.assertRegex(fields["address"], r"^0\.0\.0\.0:[0-9]+$")
 
-    def test_web_off_loopback_is_refused_and_a_reverse_proxy_named(self):
-        for address in ("0.0.0.0:8000", ":8000", "[::1]:8000"):
-            with self.subTest(address=address):
-                self.assert_refuses(
-                    [harness.EXPORTER, "--ingest.listen-address", "127.0.0.1:0",
-                     "--web.listen-address", address],
-                    2, address, "reverse proxy",
-                )
-
     def test_taken_port_is_named_with_its_flag(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
