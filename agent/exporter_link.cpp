@@ -29,7 +29,8 @@ constexpr double kMessageBurst = 100;
 bool passes_by_itself(std::string_view code) {
   const auto known = kRefusalCodeNames.find(code);
   return known == RefusalCode::endpoint_in_use || known == RefusalCode::capacity ||
-         known == RefusalCode::idle_timeout || known == RefusalCode::handshake_timeout;
+         known == RefusalCode::idle_timeout || known == RefusalCode::handshake_timeout ||
+         known == RefusalCode::rate;
 }
 
 /// A session of hours must not be taken for dead by one lost packet, nor a push every 20 minutes
@@ -211,7 +212,7 @@ asio::awaitable<bool> ExporterLink::secure() {
   set_deadline(settings_.connect_timeout);
   const auto failure = co_await stream->secure(proofs_.tls);
   if (failure && !stopping_ && !is_reloading_) note_tls_failure(*failure);
-  co_return !failure;
+  co_return !failure && !stopping_;
 }
 
 asio::awaitable<void> ExporterLink::read_lines() {
@@ -334,10 +335,14 @@ void ExporterLink::set_deadline(std::chrono::milliseconds from_now) {
 bool ExporterLink::refresh_proofs() {
   try {
     proofs_ = settings_.proofs();
+    last_proofs_failure_.clear();
     return true;
   } catch (const std::runtime_error& failure) {
-    note_failure("cannot read the certificates or the token; going on with those read before",
-                 failure.what());
+    if (last_proofs_failure_ != failure.what()) {
+      log::warn("cannot read the certificates or the token; going on with those read before",
+                {{"reason", failure.what()}});
+    }
+    last_proofs_failure_ = failure.what();
     return false;
   }
 }

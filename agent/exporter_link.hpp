@@ -130,6 +130,7 @@ class ExporterLink {
   std::optional<CpuSample> pending_;
   std::uint64_t last_sequence_ = 0;
   std::string last_failure_;  ///< so that the same failure is logged once, not at every attempt
+  std::string last_proofs_failure_;
   bool stopping_ = false;
 };
 

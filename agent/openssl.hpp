@@ -10,8 +10,8 @@ namespace cpu_monitor::agent {
 /// are several.  Throws std::runtime_error that says what to install.
 void load_openssl();
 
-/// Gives back the memory of its code, most of which only a handshake uses: what is used again is read
-/// again from the page cache.  Does nothing before load_openssl().
+/// Gives back the memory of its code, most of which only a handshake uses: what is used again is
+/// read again from the page cache.  Does nothing before load_openssl().
 void release_openssl_code();
 
 }  // namespace cpu_monitor::agent

@@ -146,4 +146,9 @@ std::optional<std::uint64_t> Throttle::admit(Clock::time_point now) {
   return std::exchange(held_back_, 0);
 }
 
+std::uint64_t Throttle::leftover(Clock::time_point now) {
+  if (!began_ || now - *began_ < interval_) return 0;
+  return std::exchange(held_back_, 0);
+}
+
 }  // namespace cpu_monitor::log

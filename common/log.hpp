@@ -50,6 +50,9 @@ class Throttle {
   /// too.
   [[nodiscard]] std::optional<std::uint64_t> admit(Clock::time_point now);
 
+  /// How many were held back in an interval that is over, without any let through since; each once.
+  [[nodiscard]] std::uint64_t leftover(Clock::time_point now);
+
  private:
   Clock::duration interval_;
   int events_;

@@ -64,8 +64,8 @@ enum class RefusalCode : std::uint8_t {
   unauthorized,     ///< no proof of a name, or one that is not believed: token, client certificate
   endpoint_denied,  ///< this peer may not report under this name, or at all
   endpoint_in_use,  ///< a live connection holds the name
-  capacity,  ///< too much of something: agents, connections, CPUs of one machine, series
-  rate,      ///< too many failed attempts from one address
+  capacity,         ///< too much of something: agents, connections, CPUs of one machine, series
+  rate,             ///< too many failed attempts from one address
 };
 
 inline constexpr NameTable<RefusalCode, 14> kRefusalCodeNames{

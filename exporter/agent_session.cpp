@@ -22,6 +22,9 @@ std::optional<RejectReason> reject_reason(RefusalCode code) {
   return kRejectReasonNames.find(kRefusalCodeNames[code]);
 }
 
+constexpr std::string_view kCertificateIsOver =
+    "the certificate of this agent has ended or is no longer believed here; give it a new one";
+
 }  // namespace
 
 AgentSession::AgentSession(SessionContext& context, Connection connection,
@@ -30,7 +33,7 @@ AgentSession::AgentSession(SessionContext& context, Connection connection,
       connection_(std::move(connection)),
       reader_(connection_.stream, context.limits, context.read_buffer),
       deadline_(handshake_deadline),
-      series_(context.series) {}
+      may_speak_(context.trust->tls() == nullptr) {}
 
 asio::awaitable<std::optional<Connection>> AgentSession::run() {
   if (context_.trust->tls()) co_await begin_tls();
@@ -38,11 +41,12 @@ asio::awaitable<std::optional<Connection>> AgentSession::run() {
     const std::string_view bytes = co_await reader_.read();
     if (bytes.empty()) break;
     take(bytes);
-    if (caller_ == Caller::legacy) co_return connection_;
+    if (caller_ == Caller::legacy && !is_ending_) co_return connection_;
   }
   connection_.stream->close();
   if (!endpoint_.empty()) {
     context_.fleet.release(endpoint_, connection_.id);
+    context_.series.release(endpoint_, connection_.id, shown_until());
     if (const auto held_back = context_.disconnect_log.admit(Clock::now())) {
       log::info("agent disconnected", {{"endpoint", endpoint_},
                                        {"peer", connection_.peer},
@@ -59,12 +63,14 @@ asio::awaitable<void> AgentSession::begin_tls() {
   char first_byte = 0;
   std::error_code ec;
   const auto peeked = connection_.stream->peek(asio::buffer(&first_byte, 1), ec);
-  if (ec || peeked == 0 || first_byte != kFirstByteOfTls) co_return;
-
+  if (ec || peeked == 0) co_return;
   has_spoken_ = true;
-  is_in_handshake_ = true;
+  if (first_byte != kFirstByteOfTls) {
+    may_speak_ = true;
+    co_return;
+  }
   const auto failed = co_await connection_.stream->secure(context_.trust->tls());
-  is_in_handshake_ = false;
+  may_speak_ = true;
   if (failed && !is_ending_) end_handshake(*failed);
 }
 
@@ -77,6 +83,11 @@ void AgentSession::end_handshake(const net::TlsFailure& failure) {
   begin_ending();
 }
 
+/// How long its series may stay on a page after it.
+AgentSession::Clock::time_point AgentSession::shown_until() const {
+  return Clock::now() + std::max(context_.fleet.limits().stale_after, idle_timeout_);
+}
+
 void AgentSession::take(std::string_view bytes) {
   context_.metrics.bytes_received(bytes.size());
   has_spoken_ = true;
@@ -85,11 +96,20 @@ void AgentSession::take(std::string_view bytes) {
 
   connection_.opening += bytes;
   caller_ = recognise(connection_.opening);
+  take_opening();
+}
+
+/// Sends away who is no agent, or none that speaks as it should here.
+void AgentSession::take_opening() {
+  const bool is_secure = connection_.stream->tls() != nullptr;
   switch (caller_) {
     case Caller::unknown_yet:
-    case Caller::legacy:
       return;
+    case Caller::legacy:
+      if (!is_secure) return;
+      return refuse(RefusalCode::bad_json, "the legacy protocol is not spoken over TLS");
     case Caller::tls:
+      if (is_secure) return refuse(RefusalCode::bad_json, "TLS is spoken already; send a hello");
       return refuse(RefusalCode::tls_unexpected,
                     "this port speaks plain text; connect without TLS");
     case Caller::http:
@@ -97,7 +117,7 @@ void AgentSession::take(std::string_view bytes) {
                     "this port is for agents, one JSON object per line; metrics are on the web "
                     "port (--web.listen-address)");
     case Caller::agent:
-      if (context_.trust->tls() && connection_.stream->tls() == nullptr) {
+      if (context_.trust->tls() && !is_secure) {
         return refuse(RefusalCode::tls_required,
                       "this port speaks TLS; connect with it (cpu-monitor-agent --tls)");
       }
@@ -145,6 +165,7 @@ void AgentSession::handle(const Hello& hello) {
     return refuse(RefusalCode::bad_field, "a second hello on one connection; send one, first");
   }
   if (hello.token) token_ = digest_of_token(*hello.token);
+  if (!is_certificate_believed()) return refuse(RefusalCode::unauthorized, kCertificateIsOver);
   auto identity = identify(hello.endpoint);
   if (!identity) return refuse(identity.error().code, identity.error().detail);
   auto claim = context_.fleet.claim(hello, *std::move(identity), connection_.id, Moment::now());
@@ -201,7 +222,9 @@ void AgentSession::handle(CpuSample sample) {
 
 /// Refuses the agent when there is not.
 bool AgentSession::has_room_for_series() {
-  if (series_.grow_to(series_of_sample_ + series_of_facts_)) return true;
+  if (context_.series.grow(endpoint_, connection_.id, series_of_sample_ + series_of_facts_)) {
+    return true;
+  }
   count_rejected_line(RefusalCode::capacity);
   refuse(RefusalCode::capacity,
          "the exporter shows as many series as it may; start this agent with --no-cpu.per-core, or "
@@ -242,7 +265,7 @@ void AgentSession::refuse(RefusalCode code, std::string_view message,
   refusal.code = std::string(kRefusalCodeNames[code]);
   refusal.message = std::string(message);
   refusal.retry_after = retry_after;
-  if (!is_in_handshake_) connection_.stream->send(encode(refusal));
+  if (may_speak_) connection_.stream->send(encode(refusal));
   begin_ending();
   log_refusal(code, message);
 }
@@ -255,7 +278,8 @@ void AgentSession::count_refusal(RefusalCode code) {
 }
 
 void AgentSession::log_refusal(RefusalCode code, std::string_view reason) {
-  if (const auto held_back = context_.refusal_log.admit(Clock::now())) {
+  if (const auto held_back =
+          context_.refusal_logs[static_cast<std::size_t>(code)].admit(Clock::now())) {
     log::warn("connection refused", {{"code", kRefusalCodeNames[code]},
                                      {"peer", connection_.peer},
                                      {"endpoint", endpoint_},
@@ -265,7 +289,7 @@ void AgentSession::log_refusal(RefusalCode code, std::string_view reason) {
 }
 
 void AgentSession::begin_ending() {
-  if (is_in_handshake_) return close();  // it waits for the peer, and nothing else can be said
+  if (!may_speak_) return close();  // a handshake waits for the peer, and nothing else can be said
   is_ending_ = true;
   deadline_ = Clock::now() + context_.limits.linger;
   reader_.hurry();
@@ -308,22 +332,18 @@ Result<Identity, RefusalCode> AgentSession::identify(std::string_view endpoint) 
                                   token_, std::chrono::system_clock::now());
 }
 
-void AgentSession::judge_again(bool authorities_changed) {
+/// It may have been shown under a trust that is no longer in force.
+bool AgentSession::is_certificate_believed() const {
+  net::TlsSession* const tls = connection_.stream->tls();
+  return tls == nullptr || tls->is_trusted_by(context_.trust->tls());
+}
+
+void AgentSession::judge_again() {
   if (endpoint_.empty() || is_ending_) return;
-  const net::TlsSession* const tls = connection_.stream->tls();
-  if (tls != nullptr && !is_still_believed(*tls, authorities_changed)) {
-    return refuse(RefusalCode::unauthorized,
-                  "the certificate of this agent has ended or is no longer believed here; give it "
-                  "a new one");
-  }
+  if (!is_certificate_believed()) return refuse(RefusalCode::unauthorized, kCertificateIsOver);
   const auto identity = identify(endpoint_);
   if (!identity) return refuse(identity.error().code, identity.error().detail);
   context_.fleet.confirm(endpoint_, connection_.id, *identity);
-}
-
-bool AgentSession::is_still_believed(const net::TlsSession& tls, bool authorities_changed) const {
-  if (authorities_changed) return tls.is_trusted_by(*context_.trust->tls());
-  return !tls.peer_not_after() || std::chrono::system_clock::now() <= *tls.peer_not_after();
 }
 
 void AgentSession::say_goodbye(std::chrono::milliseconds retry_after) {
@@ -331,7 +351,7 @@ void AgentSession::say_goodbye(std::chrono::milliseconds retry_after) {
   Goodbye goodbye;
   goodbye.reason = "stop";
   goodbye.retry_after = retry_after;
-  if (!is_in_handshake_) connection_.stream->send(encode(goodbye));
+  if (may_speak_) connection_.stream->send(encode(goodbye));
   begin_ending();
 }
 

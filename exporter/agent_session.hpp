@@ -35,7 +35,7 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
 
   void enforce_deadline(std::chrono::steady_clock::time_point now) override;
   void forgive(std::chrono::milliseconds pause) override;
-  void judge_again(bool authorities_changed) override;
+  void judge_again() override;
   [[nodiscard]] Standing standing() const override;
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;
@@ -44,6 +44,7 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   using Clock = std::chrono::steady_clock;
 
   [[nodiscard]] asio::awaitable<void> begin_tls();
+  void take_opening();
   void end_handshake(const net::TlsFailure& failure);
   void take(std::string_view bytes);
   void take_lines(std::string_view bytes);
@@ -55,10 +56,11 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   void handle(const Goodbye& goodbye);
   void handle(const UnknownMessage&);
   [[nodiscard]] bool has_room_for_series();
+  [[nodiscard]] Clock::time_point shown_until() const;
   void acknowledge();
   void begin_ending();
   [[nodiscard]] Result<Identity, RefusalCode> identify(std::string_view endpoint) const;
-  [[nodiscard]] bool is_still_believed(const net::TlsSession& tls, bool authorities_changed) const;
+  [[nodiscard]] bool is_certificate_believed() const;
   void count_rejected_line(RefusalCode code);
   void count_refusal(RefusalCode code);
   void log_refusal(RefusalCode code, std::string_view reason);
@@ -70,7 +72,6 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   PacedReader reader_;
   Clock::time_point deadline_;
 
-  SeriesShare series_;
   std::size_t series_of_sample_ = 0;
   std::size_t series_of_facts_ = 0;
 
@@ -80,8 +81,8 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   std::optional<std::uint64_t> to_acknowledge_;
   std::size_t dropped_bytes_ = 0;
   bool has_spoken_ = false;
-  bool is_in_handshake_ = false;  ///< of TLS: nothing may be said
-  bool is_ending_ = false;        ///< our last line is on its way; what still comes is dropped
+  bool may_speak_;          ///< not before a handshake of TLS is over, if there is to be one
+  bool is_ending_ = false;  ///< our last line is on its way; what still comes is dropped
 };
 
 }  // namespace cpu_monitor::exporter

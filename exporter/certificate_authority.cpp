@@ -19,6 +19,7 @@
 
 #include "common/host_port.hpp"
 #include "common/join_line.hpp"
+#include "common/unix_time.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -171,7 +172,7 @@ std::string alternative_names(const std::vector<std::string>& names) {
 Time time_of(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) fail("a certificate's life cannot be read");
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  return from_unix_seconds(::timegm(&parts));
 }
 
 std::string text_of(const ASN1_STRING* string) {

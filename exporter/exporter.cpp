@@ -79,6 +79,7 @@ IngestListener::Settings listener_settings(const ExporterOptions& options, Sessi
   settings.addresses = options.ingest_addresses;
   settings.legacy_allow = options.legacy_allow;
   settings.max_connections = max_connections(options);
+  settings.max_newcomers = settings.max_connections - options.max_agents;
   settings.groups = options.collect;
   settings.peak_window = options.peak_window;
   settings.limits = limits;

@@ -6,12 +6,13 @@
 
 #include <asio/ip/network_v4.hpp>
 #include <asio/ip/network_v6.hpp>
-#include <asio/ip/v6_only.hpp>
+#include <asio/post.hpp>
 
 #include "common/duration.hpp"
 #include "common/log.hpp"
 #include "exporter/agent_session.hpp"
 #include "exporter/legacy_session.hpp"
+#include "exporter/listening.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -27,6 +28,7 @@ constexpr int kReturnsPerSecond = 500;  ///< of agents, after a restart
 
 /// Tokens and certificates end while their agents are connected.
 constexpr std::chrono::seconds kBetweenJudgements{5};
+constexpr int kJudgedAtOnce = 100;
 
 /// A handshake of TLS costs about 0.4 ms: they shall not take the time of those who are in.
 constexpr double kHandshakesPerSecond = 1000;
@@ -37,31 +39,6 @@ constexpr double kHandshakeBurst = 100;
 constexpr double kFailuresPerSecond = 10;
 constexpr double kFailureBurst = 200;
 constexpr std::size_t kMaxFailingPlaces = 4096;
-
-/// A kernel may be built or started without IPv6.
-bool has_ipv6(asio::io_context& io) {
-  std::error_code ec;
-  tcp::socket(io).open(tcp::v6(), ec);
-  return !ec;
-}
-
-tcp::endpoint to_endpoint(asio::io_context& io, const HostPort& address) {
-  if (address.host.empty()) return {has_ipv6(io) ? tcp::v6() : tcp::v4(), address.port};
-  if (address.host == "localhost") return {asio::ip::address_v4::loopback(), address.port};
-  return {asio::ip::make_address(address.host), address.port};
-}
-
-/// An IPv4 peer of a dual-stack socket shows as ::ffff:a.b.c.d.
-asio::ip::address unmapped(const asio::ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-}
-
-/// Who may have one IPv6 address may have all of its /64.
-std::string place_of(const asio::ip::address& address) {
-  if (address.is_v4()) return address.to_string();
-  return asio::ip::make_network_v6(address.to_v6(), 64).canonical().to_string();
-}
 
 bool contains(const std::string& cidr, const asio::ip::address& address) {
   std::error_code ec;
@@ -103,17 +80,8 @@ IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& f
 }
 
 tcp::acceptor IngestListener::listen(const HostPort& address) {
-  const tcp::endpoint endpoint = to_endpoint(io_, address);
   try {
-    tcp::acceptor acceptor(io_);
-    acceptor.open(endpoint.protocol());
-    acceptor.set_option(tcp::acceptor::reuse_address(true));
-    if (endpoint.address().is_v6()) {
-      acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()));
-    }
-    acceptor.bind(endpoint);
-    acceptor.listen();
-    return acceptor;
+    return listen_on(io_, address);
   } catch (const std::system_error& failure) {
     throw std::runtime_error("cannot listen for agents on " + format_host_port(address) + ": " +
                              failure.code().message() +
@@ -132,14 +100,20 @@ void IngestListener::start() {
 }
 
 void IngestListener::trust(std::shared_ptr<const Trust> trust) {
-  const bool authorities_changed = !trust->has_authorities_of(*context_.trust);
   context_.trust = std::move(trust);
-  judge_again(authorities_changed);
+  judge_again_from(0);
 }
 
-void IngestListener::judge_again(bool authorities_changed) {
+/// Some at a time, so that samples need not wait until all are judged.
+void IngestListener::judge_again_from(ConnectionId id) {
   judged_at_ = std::chrono::steady_clock::now();
-  for (const auto& [id, session] : sessions_) session->judge_again(authorities_changed);
+  auto next = sessions_.lower_bound(id);
+  for (int i = 0; i < kJudgedAtOnce && next != sessions_.end(); ++i) {
+    const std::shared_ptr<Session> session = (next++)->second;
+    session->judge_again();
+  }
+  if (next == sessions_.end()) return;
+  asio::post(io_, [this, rest = next->first] { judge_again_from(rest); });
 }
 
 void IngestListener::stop() {
@@ -156,10 +130,7 @@ void IngestListener::stop() {
 
 std::vector<HostPort> IngestListener::addresses() const {
   std::vector<HostPort> addresses;
-  for (const tcp::acceptor& acceptor : acceptors_) {
-    const tcp::endpoint endpoint = acceptor.local_endpoint();
-    addresses.push_back({endpoint.address().to_string(), endpoint.port()});
-  }
+  for (const tcp::acceptor& acceptor : acceptors_) addresses.push_back(address_of(acceptor));
   return addresses;
 }
 
@@ -197,17 +168,19 @@ void IngestListener::admit(tcp::socket socket) {
   const tcp::endpoint peer = socket.remote_endpoint(ec);
   if (ec) return;  // gone already
   const auto address = unmapped(peer.address());
-  if (failures_.is_spent(place_of(address), std::chrono::steady_clock::now())) {
+  const std::string place = place_of(address);
+  if (failures_.is_spent(place, std::chrono::steady_clock::now())) {
     return turn_away(std::move(socket), RefusalCode::rate,
                      "too many attempts from this address have failed; see the exporter's log for "
                      "why, and try again in a minute");
   }
-  if (sessions_.size() >= settings_.max_connections) {
+  const bool is_full = sessions_.size() >= settings_.max_connections;
+  if (is_full && newcomers_.empty()) {
     return turn_away(std::move(socket), RefusalCode::capacity,
                      "the exporter has as many connections as it may; try again, or raise its "
                      "--ingest.max-agents and its limit of open files");
   }
-  if (newcomers_.size() >= settings_.max_newcomers) make_room_for_a_newcomer();
+  if (is_full || newcomers_.size() >= settings_.max_newcomers) make_room_for_a_newcomer();
   Connection connection;
   connection.id = ++last_id_;
   connection.address = address;
@@ -218,17 +191,21 @@ void IngestListener::admit(tcp::socket socket) {
       context_, std::move(connection),
       std::chrono::steady_clock::now() + settings_.limits.handshake_timeout);
   sessions_[id] = session;
-  newcomers_.insert(id);
+  newcomers_[id] = place;
   auto on_end = [this, id](const std::exception_ptr& failure) { on_session_end(id, failure); };
   asio::co_spawn(io_, serve(std::move(session)), std::move(on_end));
 }
 
 /// Who was refused already goes, else the oldest that said nothing yet, else the oldest.
 void IngestListener::make_room_for_a_newcomer() {
-  const auto standing = [this](ConnectionId id) { return sessions_.at(id)->standing(); };
-  const ConnectionId id = *std::ranges::min_element(newcomers_, {}, standing);
-  if (standing(id) != Standing::refused) {
+  const auto standing = [this](const auto& newcomer) {
+    return sessions_.at(newcomer.first)->standing();
+  };
+  const auto found = std::ranges::min_element(newcomers_, {}, standing);
+  const auto [id, place] = *found;
+  if (standing(*found) != Standing::refused) {
     context_.metrics.connection_refused(RefusalCode::handshake_timeout);
+    failures_.count(place, std::chrono::steady_clock::now());
   }
   newcomers_.erase(id);
   sessions_.at(id)->close();
@@ -244,7 +221,8 @@ void IngestListener::turn_away(tcp::socket socket, RefusalCode code, std::string
   std::error_code ignored;
   socket.non_blocking(true, ignored);
   if (!context_.trust->tls()) socket.write_some(asio::buffer(encode(refusal)), ignored);
-  if (const auto held_back = context_.refusal_log.admit(std::chrono::steady_clock::now())) {
+  log::PeerThrottle& log = context_.refusal_logs[static_cast<std::size_t>(code)];
+  if (const auto held_back = log.admit(std::chrono::steady_clock::now())) {
     log::warn("connection refused", {{"code", refusal.code},
                                      {"reason", refusal.message},
                                      {"not_logged", std::to_string(*held_back)}});
@@ -258,14 +236,15 @@ asio::awaitable<void> IngestListener::serve(std::shared_ptr<AgentSession> sessio
   if (!is_legacy_allowed(legacy->address)) {
     context_.metrics.connection_refused(RefusalCode::endpoint_denied);
     context_.failed(legacy->address);
-    log_legacy_refusal("legacy client denied; --ingest.legacy-allow opens the port to it",
+    log_legacy_refusal(RefusalCode::endpoint_denied,
+                       "legacy client denied; --ingest.legacy-allow opens the port to it",
                        legacy->peer);
     legacy->stream->close();
     co_return;
   }
   if (legacy_connections_ >= settings_.max_legacy_connections) {
     context_.metrics.connection_refused(RefusalCode::capacity);
-    log_legacy_refusal("too many legacy clients", legacy->peer);
+    log_legacy_refusal(RefusalCode::capacity, "too many legacy clients", legacy->peer);
     legacy->stream->close();
     co_return;
   }
@@ -277,9 +256,28 @@ asio::awaitable<void> IngestListener::serve(std::shared_ptr<AgentSession> sessio
   context_.metrics.legacy_connections(--legacy_connections_);
 }
 
-void IngestListener::log_legacy_refusal(std::string_view message, std::string_view peer) {
-  if (const auto held_back = context_.refusal_log.admit(std::chrono::steady_clock::now())) {
+void IngestListener::log_legacy_refusal(RefusalCode code, std::string_view message,
+                                        std::string_view peer) {
+  log::PeerThrottle& log = context_.refusal_logs[static_cast<std::size_t>(code)];
+  if (const auto held_back = log.admit(std::chrono::steady_clock::now())) {
     log::warn(message, {{"peer", peer}, {"not_logged", std::to_string(*held_back)}});
+  }
+}
+
+/// Of a flood that is over nobody comes to say how many lines it would have been.
+void IngestListener::log_what_was_held_back() {
+  const auto now = std::chrono::steady_clock::now();
+  for (std::size_t code = 0; code < kRefusalCodeNames.size(); ++code) {
+    if (const std::uint64_t count = context_.refusal_logs[code].leftover(now)) {
+      log::warn("more connections were refused",
+                {{"code", kRefusalCodeNames.names[code]}, {"not_logged", std::to_string(count)}});
+    }
+  }
+  if (const std::uint64_t count = context_.connect_log.leftover(now)) {
+    log::info("more agents connected", {{"not_logged", std::to_string(count)}});
+  }
+  if (const std::uint64_t count = context_.disconnect_log.leftover(now)) {
+    log::info("more agents disconnected", {{"not_logged", std::to_string(count)}});
   }
 }
 
@@ -305,7 +303,9 @@ asio::awaitable<void> IngestListener::keep_deadlines() {
     const auto lateness = std::chrono::steady_clock::now() - sweep_.expiry();
     if (lateness > kOwnPause) forgive(lateness);
     enforce_deadlines();
-    if (std::chrono::steady_clock::now() - judged_at_ > kBetweenJudgements) judge_again(false);
+    if (std::chrono::steady_clock::now() - judged_at_ > kBetweenJudgements) judge_again_from(0);
+    context_.series.expire(std::chrono::steady_clock::now());
+    log_what_was_held_back();
     fleet_.expire(Moment::now());
   }
 }

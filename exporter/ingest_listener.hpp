@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,12 +62,13 @@ class IngestListener {
 
   [[nodiscard]] asio::ip::tcp::acceptor listen(const HostPort& address);
   [[nodiscard]] asio::awaitable<void> accept_for_ever(asio::ip::tcp::acceptor& acceptor);
-  void judge_again(bool authorities_changed);
+  void judge_again_from(ConnectionId id);
   void admit(asio::ip::tcp::socket socket);
   void make_room_for_a_newcomer();
   void turn_away(asio::ip::tcp::socket socket, RefusalCode code, std::string_view message);
   [[nodiscard]] asio::awaitable<void> serve(std::shared_ptr<AgentSession> session);
-  void log_legacy_refusal(std::string_view message, std::string_view peer);
+  void log_legacy_refusal(RefusalCode code, std::string_view message, std::string_view peer);
+  void log_what_was_held_back();
   void on_session_end(ConnectionId id, const std::exception_ptr& failure);
   [[nodiscard]] asio::awaitable<void> keep_deadlines();
   void forgive(std::chrono::steady_clock::duration lateness);
@@ -85,7 +85,8 @@ class IngestListener {
   TokenBucket handshakes_;
   FailureBudget failures_;
   std::map<ConnectionId, std::shared_ptr<Session>> sessions_;
-  std::set<ConnectionId> newcomers_;  ///< of them, who was not welcomed yet: the oldest first
+  /// Of them, who was not welcomed yet, and from which place; the oldest first.
+  std::map<ConnectionId, std::string> newcomers_;
   std::chrono::steady_clock::time_point judged_at_;
   log::PeerThrottle accept_log_;
   log::PeerThrottle failure_log_;

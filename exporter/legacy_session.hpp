@@ -27,8 +27,8 @@ class LegacySession : public Session {
 
   void enforce_deadline(std::chrono::steady_clock::time_point now) override;
   void forgive(std::chrono::milliseconds pause) override { deadline_ += pause; }
-  void judge_again(bool /*authorities_changed*/) override {
-  }  // it proves nothing, and its address is allowed as it was
+  /// It proves nothing, and its address is allowed as it was.
+  void judge_again() override {}
   [[nodiscard]] Standing standing() const override { return Standing::welcomed; }
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;

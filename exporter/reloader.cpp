@@ -44,8 +44,7 @@ Reloader::Reloader(asio::io_context& io, std::vector<Source> sources, std::funct
       upkeep_(std::move(upkeep)),
       metrics_(metrics),
       signals_(io, SIGHUP),
-      timer_(io),
-      signature_(signature()) {
+      timer_(io) {
   metrics_.config_reloaded(true, std::chrono::system_clock::now());
 }
 
@@ -96,6 +95,8 @@ void Reloader::keep_up() {
 }
 
 void Reloader::reload() {
+  // What changed while it was read at the start was not seen: all is read once more.
+  const bool is_first = signature_.empty();
   signature_ = signature();  // first: a file that changes while it is read shall be read again
   bool is_successful = true;
   for (const Source& source : sources_) {
@@ -107,7 +108,7 @@ void Reloader::reload() {
                  {{"reason", failure.what()}});
     }
   }
-  if (is_successful) log::info("files reloaded");
+  if (is_successful && !is_first) log::info("files reloaded");
   metrics_.config_reloaded(is_successful, std::chrono::system_clock::now());
 }
 

@@ -1,7 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "common/cpu_facts.hpp"
 #include "common/cpu_sample.hpp"
@@ -12,44 +19,60 @@ namespace cpu_monitor::exporter {
 [[nodiscard]] std::size_t series_of(const CpuSample& sample);
 [[nodiscard]] std::size_t series_of(const CpuFacts& facts);
 
-/// How many series all connected agents may bring together.
+/// How many series all agents may bring together.
 ///
-/// Threads: one at a time.
+/// Counted by name, so that an agent that comes back is not counted twice, and as long as pages
+/// show them.  Time is an argument.  Threads: one at a time.
 class SeriesBudget {
  public:
+  using Time = std::chrono::steady_clock::time_point;
+
   explicit SeriesBudget(std::size_t limit) : limit_(limit) {}
+
+  /// `holder`, which has the name now, brings `series`.  Takes what that is more than before, or
+  /// nothing, and returns false, where so many are not left.  What was there once is kept: a page
+  /// may show it for a while.
+  [[nodiscard]] bool grow(std::string_view endpoint, std::uint64_t holder, std::size_t series) {
+    auto found = shares_.find(endpoint);
+    const std::size_t had = found == shares_.end() ? 0 : found->second.series;
+    const std::size_t more = series - std::min(had, series);
+    if (more > limit_ - used_) return false;
+    used_ += more;
+    if (found == shares_.end()) found = shares_.emplace(std::string(endpoint), Share()).first;
+    found->second.series = had + more;
+    found->second.holder = holder;
+    found->second.ends.reset();
+    return true;
+  }
+
+  /// `holder` left; its series are shown until `ends`, unless another one took the name over.
+  void release(std::string_view endpoint, std::uint64_t holder, Time ends) {
+    const auto found = shares_.find(endpoint);
+    if (found != shares_.end() && found->second.holder == holder) found->second.ends = ends;
+  }
+
+  /// Gives back what is no longer shown.
+  void expire(Time now) {
+    std::erase_if(shares_, [&](const auto& entry) {
+      const Share& share = entry.second;
+      if (!share.ends || *share.ends > now) return false;
+      used_ -= share.series;
+      return true;
+    });
+  }
 
   [[nodiscard]] std::size_t used() const { return used_; }
 
  private:
-  friend class SeriesShare;
+  struct Share {
+    std::size_t series = 0;
+    std::uint64_t holder = 0;
+    std::optional<Time> ends;
+  };
+
   std::size_t limit_;
   std::size_t used_ = 0;
-};
-
-/// What one connection takes of it, given back at its end.
-///
-/// Ownership: the budget's must be longer.
-class SeriesShare {
- public:
-  explicit SeriesShare(SeriesBudget& budget) : budget_(budget) {}
-  ~SeriesShare() { budget_.used_ -= used_; }
-  SeriesShare(const SeriesShare&) = delete;
-  SeriesShare& operator=(const SeriesShare&) = delete;
-
-  /// Takes as many as `series` is more than before, or nothing, and returns false, where so many
-  /// are not left.  What an agent had once it keeps: a page may show it for a while.
-  [[nodiscard]] bool grow_to(std::size_t series) {
-    if (series <= used_) return true;
-    if (series - used_ > budget_.limit_ - std::min(budget_.used_, budget_.limit_)) return false;
-    budget_.used_ += series - used_;
-    used_ = series;
-    return true;
-  }
-
- private:
-  SeriesBudget& budget_;
-  std::size_t used_ = 0;
+  std::map<std::string, Share, std::less<>> shares_;
 };
 
 }  // namespace cpu_monitor::exporter

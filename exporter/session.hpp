@@ -49,7 +49,7 @@ struct SessionContext {
   /// A newcomer failed to prove itself, or to make sense.
   std::function<void(const asio::ip::address&)> failed;
   SeriesBudget series{limits.max_series};
-  log::PeerThrottle refusal_log{};
+  std::array<log::PeerThrottle, kRefusalCodeNames.size()> refusal_logs{};  ///< by code
   log::PeerThrottle connect_log{};
   log::PeerThrottle disconnect_log{};
   ReadBuffer read_buffer{};  ///< of whoever reads just now
@@ -76,8 +76,7 @@ class Session {
   virtual void forgive(std::chrono::milliseconds pause) = 0;
 
   /// Time went by, or the exporter trusts others now: ends the connection of who is not among them.
-  /// `authorities_changed`: of certificates.
-  virtual void judge_again(bool authorities_changed) = 0;
+  virtual void judge_again() = 0;
 
   [[nodiscard]] virtual Standing standing() const = 0;
 

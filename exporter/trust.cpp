@@ -26,15 +26,13 @@ std::vector<std::string> files_of(const TrustFiles& files) {
 
 Trust::Trust(const TrustFiles& files) : allow_anonymous_(files.allow_anonymous) {
   if (files.tls) {
-    tls_ = net::TlsContext::of_server(*files.tls);
+    net::TlsServerSettings settings = *files.tls;
+    // A token, or nothing, may do as well.
+    settings.client_certificate_is_optional = !files.tokens_file.empty() || files.allow_anonymous;
+    tls_ = net::TlsContext::of_server(settings);
     has_client_ca_ = !files.tls->client_ca_file.empty();
   }
   if (!files.tokens_file.empty()) credentials_ = read_credentials(files.tokens_file);
-}
-
-bool Trust::has_authorities_of(const Trust& other) const {
-  if (!tls_ || !other.tls_) return tls_ == other.tls_;
-  return tls_->has_authorities_of(*other.tls_);
 }
 
 std::vector<std::string> Trust::listed() const {

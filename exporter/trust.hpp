@@ -38,9 +38,6 @@ class Trust {
   /// None: plain text.
   [[nodiscard]] const std::shared_ptr<const net::TlsContext>& tls() const { return tls_; }
 
-  /// Whether certificates are believed by the same authorities and revocation lists.
-  [[nodiscard]] bool has_authorities_of(const Trust& other) const;
-
   /// The machines that are expected.
   [[nodiscard]] std::vector<std::string> listed() const;
 

@@ -42,6 +42,10 @@ asio::awaitable<std::optional<TlsFailure>> Stream::secure(
 std::size_t Stream::read_available(asio::mutable_buffer buffer, std::error_code& ec) {
   if (!tls_) return socket_.read_some(buffer, ec);
   std::size_t bytes = 0;
+  if (!socket_.is_open()) {  // its descriptor may be another's by now
+    ec = asio::error::operation_aborted;
+    return bytes;
+  }
   switch (tls_->read(static_cast<char*>(buffer.data()), buffer.size(), bytes)) {
     case TlsSession::Outcome::done:
       ec.clear();

@@ -27,7 +27,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
       std::shared_ptr<const TlsContext> context);
 
   /// None on a plain connection.
-  [[nodiscard]] const TlsSession* tls() const { return tls_.get(); }
+  [[nodiscard]] TlsSession* tls() const { return tls_.get(); }
 
   /// Waits until the socket has something to read, or the end.  Takes no buffer meanwhile.  Awaits
   /// to (error).  Not to be called while has_pending().

@@ -14,6 +14,7 @@
 
 #include "common/host_port.hpp"
 #include "common/secret_file.hpp"
+#include "common/unix_time.hpp"
 
 namespace cpu_monitor::net {
 namespace {
@@ -58,7 +59,7 @@ std::optional<Time> not_after(const X509* certificate) {
   std::tm time{};
   if (certificate == nullptr) return std::nullopt;
   if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&time));
+  return from_unix_seconds(::timegm(&time));
 }
 
 std::optional<Time> earlier(std::optional<Time> one, std::optional<Time> other) {
@@ -100,8 +101,8 @@ struct Authorities {
   std::string digest;  ///< of each certificate and list
 };
 
-/// Believes the authorities of `file`.  With revocation lists there, every certificate is looked up
-/// in its authority's.
+/// Believes the authorities of `file`.  With revocation lists there, every certificate, those in
+/// between as well, is looked up in its authority's.
 Authorities believe(SSL_CTX* context, const std::string& file) {
   ERR_clear_error();
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
@@ -115,7 +116,7 @@ Authorities believe(SSL_CTX* context, const std::string& file) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int size = 0;
     if (const X509_CRL* const list = X509_OBJECT_get0_X509_CRL(object)) {
-      X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+      X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
       X509_CRL_digest(list, EVP_sha256(), digest.data(), &size);
     } else if (const X509* const certificate = X509_OBJECT_get0_X509(object)) {
       authorities.first_end = earlier(authorities.first_end, not_after(certificate));
@@ -199,12 +200,12 @@ PeerNames names_of(const X509* certificate) {
 void expect_name(SSL* session, const std::string& name) {
   X509_VERIFY_PARAM* const expected = SSL_get0_param(session);
   if (is_ip_address(name)) {
-    X509_VERIFY_PARAM_set1_ip_asc(expected, name.c_str());
+    if (X509_VERIFY_PARAM_set1_ip_asc(expected, name.c_str()) != 1) throw std::bad_alloc();
     return;
   }
   X509_VERIFY_PARAM_set_hostflags(
       expected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size());
+  if (X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size()) != 1) throw std::bad_alloc();
   // SSL_set_tlsext_host_name, which is a macro with a cast of C.
   SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
            const_cast<char*>(name.c_str()));
@@ -238,7 +239,9 @@ std::shared_ptr<const TlsContext> TlsContext::of_server(const TlsServerSettings&
     Authorities authorities = believe(context, settings.client_ca_file);
     made->ca_not_after_ = authorities.first_end;
     made->ca_digest_ = std::move(authorities.digest);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    const int demand =
+        settings.client_certificate_is_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | demand, nullptr);
   }
   return made;
 }
@@ -246,6 +249,9 @@ std::shared_ptr<const TlsContext> TlsContext::of_server(const TlsServerSettings&
 std::shared_ptr<const TlsContext> TlsContext::of_client(const TlsClientSettings& settings) {
   std::shared_ptr<TlsContext> made(new TlsContext);
   SSL_CTX* const context = made->context_.get();
+  if (settings.server_name.empty()) {
+    throw std::runtime_error("no name is known that the server's certificate must hold");
+  }
   made->server_name_ = settings.server_name;
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
@@ -317,11 +323,20 @@ void TlsSession::say_end() {
 
 bool TlsSession::has_pending() const { return SSL_pending(session_.get()) > 0; }
 
-bool TlsSession::is_trusted_by(const TlsContext& context) const {
+bool TlsSession::is_trusted_by(const std::shared_ptr<const TlsContext>& context) {
+  if (context->ca_digest_ != context_->ca_digest_) {
+    if (!is_verified_by(*context)) return false;
+    context_ = context;  // verified once, it need not be again
+  }
+  return !peer_not_after_ || std::chrono::system_clock::now() <= *peer_not_after_;
+}
+
+bool TlsSession::is_verified_by(const TlsContext& context) const {
   SSL_CTX* const judge = context.context_.get();
-  if (SSL_CTX_get_verify_mode(judge) == SSL_VERIFY_NONE) return true;
   X509* const certificate = SSL_get0_peer_certificate(session_.get());
-  if (certificate == nullptr) return false;
+  if (certificate == nullptr) {
+    return (SSL_CTX_get_verify_mode(judge) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) == 0;
+  }
   const StoreContextPtr verification(X509_STORE_CTX_new());
   if (!verification ||
       X509_STORE_CTX_init(verification.get(), SSL_CTX_get_cert_store(judge), certificate,

@@ -21,6 +21,7 @@ struct TlsServerSettings {
   std::string cert_file;       ///< PEM: the leaf first, then what stands between it and its CA
   std::string key_file;        ///< PEM, without a passphrase
   std::string client_ca_file;  ///< PEM, may hold CRLs too; empty: clients show no certificate
+  bool client_certificate_is_optional = false;
   TlsVersion min_version = TlsVersion::tls1_3;
   TlsVersion max_version = TlsVersion::tls1_3;
 
@@ -83,11 +84,6 @@ class TlsContext {
     return ca_not_after_;
   }
 
-  /// Whether both believe the same authorities, by the same revocation lists.
-  [[nodiscard]] bool has_authorities_of(const TlsContext& other) const {
-    return ca_digest_ == other.ca_digest_;
-  }
-
  private:
   friend class TlsSession;
   TlsContext();
@@ -137,20 +133,17 @@ class TlsSession {
   /// Of the peer's certificate, after the handshake; none when it showed none.
   [[nodiscard]] const std::optional<PeerNames>& peer_names() const { return peer_names_; }
 
-  /// When the peer's certificate ends.
-  [[nodiscard]] std::optional<std::chrono::system_clock::time_point> peer_not_after() const {
-    return peer_not_after_;
-  }
-
   /// Whether `context` would believe the peer's certificate now.  True for a peer without one, if
-  /// `context` asks for none.
-  [[nodiscard]] bool is_trusted_by(const TlsContext& context) const;
+  /// `context` demands none.  Costs a verification where its authorities are others than those by
+  /// which it was believed last.
+  [[nodiscard]] bool is_trusted_by(const std::shared_ptr<const TlsContext>& context);
 
  private:
+  [[nodiscard]] bool is_verified_by(const TlsContext& context) const;
   [[nodiscard]] Outcome outcome_of(int result);
   void note_failure(TlsFailure::Kind kind, std::string reason);
 
-  std::shared_ptr<const TlsContext> context_;
+  std::shared_ptr<const TlsContext> context_;  ///< by which the peer is believed
   std::unique_ptr<ssl_st, void (*)(ssl_st*)> session_;
   std::optional<PeerNames> peer_names_;
   std::optional<std::chrono::system_clock::time_point> peer_not_after_;

@@ -72,6 +72,8 @@ TEST(Newcomers, PushOutTheOldestOfAllWhenNoneIsSilent) {
   TcpClient one_more = exporter.connect();
   EXPECT_TRUE(is_served(one_more, "one-more"));
   EXPECT_TRUE(halves.front().is_closed_by_peer());
+  halves[1].send("}\n");  // no hello, but it is heard
+  EXPECT_NE(halves[1].read_line().value_or("").find("bad_field"), std::string::npos);
 }
 
 TEST(Newcomers, NeverPushOutWhoIsIn) {
@@ -146,15 +148,33 @@ TEST(Series, AreLimitedOverAllAgents) {
   EXPECT_EQ(small.read_line(), R"({"type":"ack","sequence":1})");
 }
 
-TEST(Series, AreGivenBackWithTheConnection) {
+TEST(Series, AreCountedOnceForAnAgentThatComesBack) {
   exporter::ExporterOptions options;
   options.max_series = 2000;
   RunningExporter exporter(options);
-  for (int i = 0; i < 3; ++i) {
+  std::vector<TcpClient> agents;
+  for (int i = 0; i < 3; ++i) {  // each takes over from the one before
+    agents.push_back(exporter.connect());
+    ASSERT_TRUE(agents.back().send(hello_line("agent", R"(,"session":"s")")));
+    ASSERT_TRUE(agents.back().read_line());
+    ASSERT_TRUE(agents.back().send(sample_of_cpus(100)));
+    EXPECT_EQ(agents.back().read_line(), R"({"type":"ack","sequence":1})") << i;
+  }
+}
+
+TEST(Series, AreGivenBackWhenTheyAreNoLongerShown) {
+  exporter::ExporterOptions options;
+  options.max_series = 2000;
+  options.stale_after = std::chrono::seconds(1);
+  exporter::SessionLimits limits;
+  limits.min_idle_timeout = std::chrono::milliseconds(300);
+  RunningExporter exporter(options, limits);
+  for (int i = 0; i < 2; ++i) {
     const std::string name = "agent-" + std::to_string(i);
     EXPECT_TRUE(eventually([&] {
       TcpClient agent = exporter.connect();
-      return is_served(agent, name) && agent.send(sample_of_cpus(100)) &&
+      return agent.send(hello_line(name, R"(,"push_interval_ms":100)")) && agent.read_line() &&
+             agent.send(sample_of_cpus(100)) &&
              agent.read_line() == R"({"type":"ack","sequence":1})";
     })) << name;
   }

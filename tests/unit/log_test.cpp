@@ -343,6 +343,19 @@ TEST(LogThrottle, BeginsAnIntervalWithItsFirstEvent) {
   EXPECT_EQ(throttle.admit(start + std::chrono::milliseconds(2500)), 1U);
 }
 
+TEST(LogThrottle, TellsWhatIsLeftOverOnceTheIntervalIsOver) {
+  const Throttle::Clock::time_point start{};
+  Throttle throttle(seconds(1));
+  EXPECT_EQ(throttle.leftover(start), 0U);
+  ASSERT_TRUE(throttle.admit(start).has_value());
+  ASSERT_FALSE(throttle.admit(start).has_value());
+  ASSERT_FALSE(throttle.admit(start).has_value());
+  EXPECT_EQ(throttle.leftover(start + std::chrono::milliseconds(999)), 0U);
+  EXPECT_EQ(throttle.leftover(start + seconds(1)), 2U);
+  EXPECT_EQ(throttle.leftover(start + seconds(1)), 0U);
+  EXPECT_EQ(throttle.admit(start + seconds(2)), 0U);
+}
+
 TEST(LogThrottle, LetsTenLinesASecondThroughOfWhatPeersCause) {
   const Throttle::Clock::time_point start{};
   PeerThrottle throttle;

@@ -1,54 +1,80 @@
 #include "exporter/series_budget.hpp"
 
-#include <optional>
+#include <chrono>
 
 #include <gtest/gtest.h>
 
 namespace cpu_monitor::exporter {
 namespace {
 
-TEST(SeriesShare, TakesUpToTheLimitAndNotOneMore) {
+using std::chrono::seconds;
+
+constexpr SeriesBudget::Time kStart{};
+
+TEST(SeriesBudget, GivesUpToTheLimitAndNotOneMore) {
   SeriesBudget budget(100);
-  SeriesShare share(budget);
-  EXPECT_TRUE(share.grow_to(100));
-  EXPECT_FALSE(share.grow_to(101));
+  EXPECT_TRUE(budget.grow("a", 1, 100));
+  EXPECT_FALSE(budget.grow("a", 1, 101));
+  EXPECT_FALSE(budget.grow("b", 2, 1));
   EXPECT_EQ(budget.used(), 100U);
 }
 
-TEST(SeriesShare, TakesOnlyWhatItGrowsBy) {
+TEST(SeriesBudget, CountsOnlyWhatANameGrowsBy) {
   SeriesBudget budget(100);
-  SeriesShare share(budget);
-  EXPECT_TRUE(share.grow_to(60));
-  EXPECT_TRUE(share.grow_to(60));
-  EXPECT_TRUE(share.grow_to(90));
+  EXPECT_TRUE(budget.grow("a", 1, 60));
+  EXPECT_TRUE(budget.grow("a", 1, 60));
+  EXPECT_TRUE(budget.grow("a", 1, 90));
   EXPECT_EQ(budget.used(), 90U);
 }
 
-TEST(SeriesShare, KeepsWhatItHad) {
+TEST(SeriesBudget, KeepsWhatANameHad) {
   SeriesBudget budget(100);
-  SeriesShare share(budget);
-  EXPECT_TRUE(share.grow_to(60));
-  EXPECT_TRUE(share.grow_to(1));
+  EXPECT_TRUE(budget.grow("a", 1, 60));
+  EXPECT_TRUE(budget.grow("a", 1, 1));
   EXPECT_EQ(budget.used(), 60U);
 }
 
-TEST(SeriesShare, TakesNothingWhenThereIsTooLittle) {
+TEST(SeriesBudget, GivesNothingWhenThereIsTooLittle) {
   SeriesBudget budget(100);
-  SeriesShare first(budget);
-  SeriesShare second(budget);
-  EXPECT_TRUE(first.grow_to(70));
-  EXPECT_FALSE(second.grow_to(31));
-  EXPECT_TRUE(second.grow_to(30));
+  EXPECT_TRUE(budget.grow("a", 1, 70));
+  EXPECT_FALSE(budget.grow("b", 2, 31));
+  EXPECT_TRUE(budget.grow("b", 2, 30));
 }
 
-TEST(SeriesShare, GivesAllBackAtItsEnd) {
+TEST(SeriesBudget, CountsWhatIsStillShownAfterItsAgentLeft) {
   SeriesBudget budget(100);
-  std::optional<SeriesShare> share(std::in_place, budget);
-  EXPECT_TRUE(share->grow_to(100));
-  share.reset();
+  EXPECT_TRUE(budget.grow("a", 1, 100));
+  budget.release("a", 1, kStart + seconds(15));
+  budget.expire(kStart + seconds(14));
+  EXPECT_FALSE(budget.grow("b", 2, 1));
+  budget.expire(kStart + seconds(15));
   EXPECT_EQ(budget.used(), 0U);
-  SeriesShare next(budget);
-  EXPECT_TRUE(next.grow_to(100));
+  EXPECT_TRUE(budget.grow("b", 2, 100));
+}
+
+TEST(SeriesBudget, CountsAnAgentThatComesBackOnce) {
+  SeriesBudget budget(100);
+  EXPECT_TRUE(budget.grow("a", 1, 100));
+  budget.release("a", 1, kStart + seconds(15));
+  EXPECT_TRUE(budget.grow("a", 2, 100));
+  budget.expire(kStart + seconds(99));
+  EXPECT_EQ(budget.used(), 100U);
+}
+
+TEST(SeriesBudget, IsNotGivenBackByAHolderThatWasDisplaced) {
+  SeriesBudget budget(100);
+  EXPECT_TRUE(budget.grow("a", 1, 50));
+  EXPECT_TRUE(budget.grow("a", 2, 60));
+  budget.release("a", 1, kStart);
+  budget.expire(kStart + seconds(99));
+  EXPECT_EQ(budget.used(), 60U);
+}
+
+TEST(SeriesBudget, KnowsNothingOfWhoNeverBroughtAny) {
+  SeriesBudget budget(100);
+  budget.release("a", 1, kStart);
+  budget.expire(kStart);
+  EXPECT_EQ(budget.used(), 0U);
 }
 
 TEST(SeriesCount, GrowsWithTheCpus) {
