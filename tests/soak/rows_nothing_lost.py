@@ -256,7 +256,7 @@ class Havoc:
         return [member for member in self._fleet.members if member.site == site]
 
     def _hear_again(self, member):
-        """Unless something else still keeps it silent."""
+        """As far as this goes: something else may still keep it silent, and then nobody knows since when."""
         self._watch.heard_again(member.name)
 
     # Machines that sleep
