@@ -73,14 +73,15 @@ class Programs:
     # The bench's own
 
     def fleet(self, ingest_port, agents, duration_s, *flags, cores=8, is_flat_out=False,
-              ramp_s=None):
+              ramp_s=None, endpoint_prefix="sim-"):
         if ramp_s is None:
             ramp_s = max(0.1, agents / 2000)
         return Process([
             self._ours("bench/bench-fleet"), "--exporter", f"127.0.0.1:{ingest_port}",
             "--agents", agents, "--cores", cores,
             "--interval", "0" if is_flat_out else self._push_interval,
-            "--duration", milliseconds(duration_s), "--ramp", milliseconds(ramp_s), *flags,
+            "--duration", milliseconds(duration_s), "--ramp", milliseconds(ramp_s),
+            "--endpoint-prefix", endpoint_prefix, *flags,
         ])
 
     def ack_server(self, *flags):

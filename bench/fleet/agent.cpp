@@ -81,11 +81,11 @@ void SimulatedAgent::on_events(std::uint32_t events) {
       context_.statistics.last_connect_error = error;
       return end_connection();
     }
-    state_ = State::greeting;
-    wait_for(EPOLLIN, EPOLL_CTL_MOD);
-    const std::string name = endpoint_name(context_.options.endpoint_prefix, index_);
-    return send(encode(simulated_hello(name, session_, context_.options.interval)));
+    if (context_.tls == nullptr) return greet();
+    state_ = State::securing;
+    tls_ = std::make_unique<net::TlsSession>(context_.tls, socket_);
   }
+  if (state_ == State::securing) return secure();
   if ((events & EPOLLOUT) != 0) flush();
   if (is_open() && (events & ~std::uint32_t{EPOLLOUT}) != 0) read();
 }
@@ -102,10 +102,12 @@ void SimulatedAgent::say_goodbye() {
   send(encode(goodbye));
   if (!is_open()) return;
   state_ = State::leaving;
+  if (tls_) tls_->say_end();
   ::shutdown(socket_, SHUT_WR);
 }
 
 void SimulatedAgent::close() {
+  tls_.reset();
   if (socket_ >= 0) ::close(socket_);
   socket_ = -1;
   state_ = State::closed;
@@ -115,9 +117,58 @@ void SimulatedAgent::close() {
   unsent_.clear();
 }
 
+void SimulatedAgent::secure() {
+  using Outcome = net::TlsSession::Outcome;
+  switch (tls_->handshake()) {
+    case Outcome::wants_read:
+      return wait_for(EPOLLIN, EPOLL_CTL_MOD);
+    case Outcome::wants_write:
+      return wait_for(EPOLLOUT, EPOLL_CTL_MOD);
+    case Outcome::done:
+      return greet();
+    case Outcome::ended:
+    case Outcome::failed:
+      return end_connection();
+  }
+}
+
+void SimulatedAgent::greet() {
+  state_ = State::greeting;
+  wait_for(EPOLLIN, EPOLL_CTL_MOD);
+  const std::string name = endpoint_name(context_.options.endpoint_prefix, index_);
+  Hello hello = simulated_hello(name, session_, context_.options.interval);
+  if (!context_.options.token.empty()) hello.token = context_.options.token;
+  send(encode(hello));
+}
+
+ssize_t SimulatedAgent::receive(char* buffer, std::size_t size) {
+  if (!tls_) return ::recv(socket_, buffer, size, 0);
+  using Outcome = net::TlsSession::Outcome;
+  std::size_t received = 0;
+  const Outcome outcome = tls_->read(buffer, size, received);
+  if (outcome == Outcome::done) return static_cast<ssize_t>(received);
+  if (outcome == Outcome::ended) return 0;
+  errno = outcome == Outcome::failed ? EPROTO : EAGAIN;
+  return -1;
+}
+
+std::size_t SimulatedAgent::write(std::string_view text) {
+  // A broken connection is noticed by the read that follows.
+  std::size_t written = 0;
+  if (tls_) return tls_->write(text, written) == net::TlsSession::Outcome::done ? written : 0;
+  const ssize_t sent = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
 void SimulatedAgent::read() {
+  do {
+    read_some();
+  } while (tls_ && tls_->has_pending());
+}
+
+void SimulatedAgent::read_some() {
   std::array<char, kReadBytes> bytes;
-  const ssize_t size = ::recv(socket_, bytes.data(), bytes.size(), 0);
+  const ssize_t size = receive(bytes.data(), bytes.size());
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0) return end_connection();
   if (context_.is_measuring) {
@@ -213,9 +264,7 @@ void SimulatedAgent::send(std::string_view text) {
   if (!is_open()) return;
   if (context_.is_measuring) context_.statistics.window.bytes_sent += text.size();
   if (unsent_.empty()) {
-    const ssize_t sent = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
-    // A broken connection is noticed by the read that follows.
-    text.remove_prefix(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+    text.remove_prefix(write(text));
     if (text.empty()) return;
     wait_for(EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
   }
@@ -223,8 +272,7 @@ void SimulatedAgent::send(std::string_view text) {
 }
 
 void SimulatedAgent::flush() {
-  const ssize_t sent = ::send(socket_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
-  if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
+  unsent_.erase(0, write(unsent_));
   if (!unsent_.empty()) return;
   wait_for(EPOLLIN, EPOLL_CTL_MOD);
 }

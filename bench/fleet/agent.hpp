@@ -1,10 +1,12 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -17,6 +19,7 @@
 #include "common/backoff.hpp"
 #include "common/line_framer.hpp"
 #include "common/messages.hpp"
+#include "common/net/tls.hpp"
 
 namespace cpu_monitor::bench {
 
@@ -28,6 +31,7 @@ struct FleetContext {
 
   const FleetOptions& options;
   sockaddr_in exporter{};
+  std::shared_ptr<const net::TlsContext> tls;  ///< null: plain
   int epoll = -1;
   std::mt19937_64 random{std::random_device{}()};
   Time started_at = std::chrono::steady_clock::now();
@@ -72,9 +76,16 @@ class SimulatedAgent {
   [[nodiscard]] bool is_welcomed() const { return state_ == State::streaming; }
 
  private:
-  enum class State : std::uint8_t { closed, connecting, greeting, streaming, leaving };
+  enum class State : std::uint8_t { closed, connecting, securing, greeting, streaming, leaving };
 
+  void secure();
+  void greet();
   void read();
+  void read_some();
+  /// As ::recv: 0 and -1 are an end and an error, in TLS too.
+  [[nodiscard]] ssize_t receive(char* buffer, std::size_t size);
+  /// How much of it the socket took.
+  [[nodiscard]] std::size_t write(std::string_view text);
   [[nodiscard]] bool handle_line(std::string_view line);
   [[nodiscard]] bool handle_other_line(std::string_view line);
   void handle_welcome();
@@ -91,6 +102,7 @@ class SimulatedAgent {
   SampleLine line_;
   std::uint32_t index_;
   int socket_ = -1;
+  std::unique_ptr<net::TlsSession> tls_;  ///< null: plain
   State state_ = State::closed;
   bool in_flight_ = false;
   bool is_counted_ = false;  ///< the sample in flight was sent while it was measured

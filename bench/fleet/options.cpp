@@ -1,5 +1,7 @@
 #include "bench/fleet/options.hpp"
 
+#include <utility>
+
 #include "bench/flags.hpp"
 #include "common/duration.hpp"
 #include "common/messages.hpp"
@@ -43,6 +45,7 @@ ValueKind<std::string> endpoint_prefix() {
 
 std::optional<int> read_fleet_options(int argc, char** argv, FleetOptions& options) {
   milliseconds ramp{-1};
+  net::TlsClientSettings tls;
   const milliseconds unset = ramp;
   CommandLine command_line("bench-fleet", kDescription);
   command_line.add_value({"--exporter", "Where the exporter listens for agents"}, numeric_address(),
@@ -64,11 +67,23 @@ std::optional<int> read_fleet_options(int argc, char** argv, FleetOptions& optio
                          duration_between(milliseconds(0), kLongestRun), ramp);
   command_line.add_value({"--endpoint-prefix", "What the agents' names begin with"},
                          endpoint_prefix(), options.endpoint_prefix);
+  command_line.add_value(
+      {"--tls.ca-file", "Speak TLS, and believe these authorities, PEM", "plain"}, any_text("FILE"),
+      tls.ca_file);
+  command_line.add_value({"--tls.server-name", "The name that the exporter's certificate must hold",
+                          "the host of --exporter"},
+                         any_text("NAME"), tls.server_name);
+  command_line.add_value({"--token", "Proves their names", "none"}, any_text("TEXT"),
+                         options.token);
   command_line.add_switch({"--no-goodbye", "Leave without a word, as if killed"},
                           options.no_goodbye);
   command_line.add_switch({"--measure-from-start", "Count from the start, not from ready on"},
                           options.measure_from_start);
   if (const auto code = leave_after_reading(command_line, argc, argv, options)) return code;
+  if (!tls.ca_file.empty()) {
+    if (tls.server_name.empty()) tls.server_name = options.exporter.host;
+    options.tls = std::move(tls);
+  }
   options.ramp = ramp != unset ? ramp : milliseconds(1000) * options.agents / kConnectsPerSecond;
   return std::nullopt;
 }

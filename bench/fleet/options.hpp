@@ -7,6 +7,7 @@
 
 #include "bench/simulated_agent.hpp"
 #include "common/host_port.hpp"
+#include "common/net/tls.hpp"
 
 namespace cpu_monitor::bench {
 
@@ -18,6 +19,8 @@ struct FleetOptions {
   std::chrono::milliseconds duration{10'000};
   std::chrono::milliseconds ramp{0};  ///< over which the agents connect
   std::string endpoint_prefix = "sim-";
+  std::optional<net::TlsClientSettings> tls;  ///< none: plain
+  std::string token;                          ///< of all of them; empty: none
   bool no_goodbye = false;
   bool measure_from_start = false;
 };

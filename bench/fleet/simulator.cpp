@@ -1,5 +1,6 @@
 #include "bench/fleet/simulator.hpp"
 
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -49,6 +50,8 @@ FleetSimulator::FleetSimulator(const FleetOptions& options)
       events_(kEventsAtOnce) {
   require_descriptors(options.agents);
   context_.exporter = socket_address(options.exporter);
+  if (options.tls) context_.tls = net::TlsContext::of_client(*options.tls);
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes as it likes
   context_.epoll = ::epoll_create1(EPOLL_CLOEXEC);
   if (context_.epoll < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   context_.wall_offset = unix_time_now();
