@@ -227,17 +227,19 @@ bool WebGate::make_room_for(const std::string& place) {
   const auto counts = connections_by_place();
   const auto own = counts.find(place);
   if (own != counts.end() && own->second >= settings_.limits.max_connections_of_address) {
-    return displace_one_of(place);
+    return displace_one([&](const WebConnection& other) { return other.place() == place; });
   }
   std::size_t all = 0;
   for (const auto& [name, count] : counts) all += count;
   if (all < settings_.limits.max_connections) return true;
-  // Whoever has most gives most easily.
-  const auto by_count = [](const auto& a, const auto& b) { return a.second < b.second; };
-  return displace_one_of(std::ranges::max_element(counts, by_count)->first);
+  // Whoever has most gives most easily; of those who have as many, not the one whose address comes
+  // first, but who is furthest from an answer.
+  std::size_t most = 0;
+  for (const auto& [name, count] : counts) most = std::max(most, count);
+  return displace_one([&](const WebConnection& other) { return counts.at(other.place()) == most; });
 }
 
-bool WebGate::displace_one_of(std::string_view place) {
+bool WebGate::displace_one(const std::function<bool(const WebConnection&)>& may_go) {
   const auto now = Clock::now();
   const auto rank = [now](const WebConnection& connection) {
     const auto standing = connection.standing();
@@ -246,7 +248,7 @@ bool WebGate::displace_one_of(std::string_view place) {
   };
   std::shared_ptr<WebConnection> least;
   for (const auto& [id, connection] : connections_) {
-    if (!connection->is_open() || connection->place() != place) continue;
+    if (!connection->is_open() || !may_go(*connection)) continue;
     if (connection->standing() == WebConnection::Standing::served) continue;
     if (!least || rank(*connection) < rank(*least)) least = connection;
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -87,7 +88,7 @@ class WebGate {
   [[nodiscard]] asio::awaitable<void> accept_for_ever(asio::ip::tcp::acceptor& acceptor);
   void admit(asio::ip::tcp::socket socket);
   [[nodiscard]] bool make_room_for(const std::string& place);
-  [[nodiscard]] bool displace_one_of(std::string_view place);
+  [[nodiscard]] bool displace_one(const std::function<bool(const WebConnection&)>& may_go);
   void cut_slowest();
   [[nodiscard]] std::map<std::string_view, std::size_t> connections_by_place() const;
   void on_connection_end(ConnectionId id, const std::exception_ptr& failure);

@@ -226,6 +226,24 @@ TEST(WebGate, WhoHasMostMakesRoomForOthers) {
   }
 }
 
+TEST(WebGate, OfManyAddressesTheOldestThatHasNotAskedMakesRoom) {
+  WebLimits limits;
+  limits.max_connections = 4;
+  RunningGate gate(with(limits));
+  std::vector<std::unique_ptr<TcpClient>> flood;
+  for (int i = 2; i <= 4; ++i) {
+    flood.push_back(std::make_unique<TcpClient>(gate.port(), "127.0.0." + std::to_string(i)));
+    flood.back()->send("GET");
+  }
+  TcpClient honest(gate.port(), "127.0.0.1");  // the address that comes first
+  TcpClient newcomer(gate.port(), "127.0.0.9");
+  EXPECT_TRUE(flood[0]->is_closed_by_peer());
+  for (TcpClient* const client : {&honest, &newcomer}) {
+    client->send(kRequest);
+    EXPECT_EQ(parse_answer(client->read_all()).status, 200);
+  }
+}
+
 // Clients that read slowly.
 
 class WebGateBigPage : public testing::Test {
