@@ -44,6 +44,11 @@ class Page:
         return {f"{name}{{{labels}}}": float(value)
                 for name, labels, value in self._lines if name in _COUNTERS}
 
+    def without(self, families):
+        """{series as its line has it: value as text} of all others."""
+        return {f"{name}{{{labels}}}": value for name, labels, value in self._lines
+                if name not in families}
+
     def ticks(self):
         """{endpoint: ({cpu: {mode: ticks}}, {mode: ticks of the machine})}."""
         found = {}

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import sys
 import time
+import traceback
 
 from measure import FAILURES, Skip
 from table import shown
@@ -95,3 +96,6 @@ class Soak:
         except OutOfTime as ending:
             self.check("the row", "to end in time", "did not", False, reason=str(ending))
             raise
+        except Exception as fault:  # of the soak itself: the other rows are worth having all the same
+            traceback.print_exc()
+            self.check("the row", "to be run", "broke", False, reason=repr(fault))

@@ -38,7 +38,7 @@ def hello(endpoint, **fields):
 def lie(endpoint, **fields):
     """A hello, and at once a sample that would be seen on a page if it were believed."""
     ticks = [10**9] * 8
-    counters = {"total": ticks, "cores": [[0, ticks]]}
+    counters = {"total": ticks, "cores": [[0, *ticks]]}
     return hello(endpoint, **fields) + line(type="sample", sequence=1, percent=99.875, cpu=counters)
 
 
