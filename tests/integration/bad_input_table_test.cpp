@@ -198,7 +198,9 @@ std::string said_by_agent(const std::string& input) {
 }
 
 std::string said_by_exporter(const std::string& input) {
-  return said_of_words(input, "cpu-monitor-exporter", exporter::parse_command_line);
+  return said_of_words(input, "cpu-monitor-exporter", [](int argc, const char* const* argv) {
+    return exporter::parse_command_line(argc, argv);
+  });
 }
 
 std::string said_of_query(const std::string& input) {
