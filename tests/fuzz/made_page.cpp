@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/fuzz/fleet_page.hpp"
 #include "tests/fuzz/message_claims.hpp"
 #include "tests/fuzz/message_maker.hpp"
@@ -15,12 +17,13 @@ AgentMessage require_sent_whole(AgentMessage message) {
 }  // namespace
 
 std::string page_of_made_messages(std::string_view input) {
+  // The first byte says in which order they come.
+  const unsigned order = input.empty() ? 0U : static_cast<unsigned char>(input.front());
   MessageMaker maker(input.substr(std::min<std::size_t>(input.size(), 1)));
   FleetPage fleet;
   fleet.take(require_sent_whole(maker.hello()));
   for (std::size_t count = 0; count < kMaxMessages && !maker.is_used_up(); ++count) {
-    // The first byte says in which order they come.
-    const auto turn = static_cast<unsigned char>(input.front()) >> (count % 4 * 2) & 3U;
+    const unsigned turn = (order >> (count % 4 * 2)) & 3U;
     if (turn == 0) {
       fleet.take(require_sent_whole(maker.hello()));
     } else if (turn == 1) {
