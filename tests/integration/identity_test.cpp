@@ -239,6 +239,51 @@ TEST_F(IdentityTest, TheEndOfTheCertificatesIsShown) {
   EXPECT_EQ(exporter.value(family + R"({certificate="web"})"), "");
 }
 
+TEST_F(IdentityTest, LegacyProtocolIsNotSpokenOverTls) {
+  RunningExporter exporter(with_tls());
+  TlsClient client(exporter.ingest_port());
+  ASSERT_TRUE(client.send(R"({"The Perecentage Of CPU USAGE": 14.6})"));
+  EXPECT_EQ(code_in(client.read_line()), "bad_json");
+  EXPECT_EQ(exporter.value("cpu_monitor_exporter_legacy_connections"), "0");
+}
+
+TEST_F(IdentityTest, TlsWithinTlsIsRefused) {
+  RunningExporter exporter(with_tls());
+  TlsClient client(exporter.ingest_port());
+  ASSERT_TRUE(client.send("\x16\x03\x01\x02\x00"s));
+  EXPECT_EQ(code_in(client.read_line()), "bad_json");
+}
+
+TEST_F(IdentityTest, NothingIsSaidInPlainTextBeforeItsPeerHasSpoken) {
+  exporter::SessionLimits limits;
+  limits.handshake_timeout = std::chrono::milliseconds(300);
+  RunningExporter exporter(with_tls(), limits);
+  TcpClient silent = exporter.connect();
+  EXPECT_EQ(silent.read_all(), "");
+  expect_refused(exporter, "handshake_timeout");
+  TcpClient also_silent = exporter.connect();
+  TlsClient agent(exporter.ingest_port());  // accepted after it
+  exporter.stop();
+  EXPECT_EQ(also_silent.read_all(), "");
+}
+
+TEST_F(IdentityTest, CertificatesMayBeGoodForVeryLong) {
+  CertificateSpec spec = client("a");
+  spec.ends = std::chrono::hours(24) * 365 * 400;
+  auto options = with_client_certificates();
+  RunningExporter exporter(options);
+  const TestCertificate own(spec, &ca_);
+  TlsClient agent(exporter.ingest_port(), own_of(own));
+  ASSERT_TRUE(agent.send(hello_line("a", R"(,"push_interval_ms":20000)")));
+  ASSERT_TRUE(is_welcome(agent.read_line()));
+  ::raise(SIGHUP);  // it is judged again
+  replace("exporter.pem.touched", "");
+  ASSERT_TRUE(agent.send(sample_line(1)));
+  EXPECT_EQ(agent.read_line(), R"({"type":"ack","sequence":1})");
+  EXPECT_FALSE(eventually([&] { return exporter.value(refused("unauthorized")) != "0"; },
+                          std::chrono::milliseconds(500)));
+}
+
 // Tokens.
 
 struct TokenCase {
@@ -355,6 +400,54 @@ INSTANTIATE_TEST_SUITE_P(, WrongNameTest,
                              {"UriLonger", {}, {"cpu-monitor://agent/b.example/x"}, "x"},
                          }),
                          [](const auto& test) { return std::string(test.param.name); });
+
+class EitherProofTest : public IdentityTest {
+ protected:
+  exporter::ExporterOptions with_both() {
+    auto options = with_client_certificates();
+    options.tokens_file = file("tokens", line_of("a", "token-a"));
+    return options;
+  }
+};
+
+TEST_F(EitherProofTest, TokenWillDo) {
+  RunningExporter exporter(with_both());
+  TlsClient agent(exporter.ingest_port());
+  ASSERT_TRUE(agent.send(with_token("a", "token-a")));
+  EXPECT_TRUE(is_welcome(agent.read_line()));
+}
+
+TEST_F(EitherProofTest, CertificateWillDo) {
+  RunningExporter exporter(with_both());
+  const TestCertificate own(client("b"), &ca_);
+  TlsClient agent(exporter.ingest_port(), own_of(own));
+  ASSERT_TRUE(agent.send(hello_line("b")));
+  EXPECT_TRUE(is_welcome(agent.read_line()));
+}
+
+TEST_F(EitherProofTest, NeitherIsRefusedInWords) {
+  RunningExporter exporter(with_both());
+  TlsClient agent(exporter.ingest_port());
+  ASSERT_TRUE(agent.send(hello_line("a")));
+  EXPECT_EQ(code_in(agent.read_line()), "unauthorized");
+}
+
+TEST_F(EitherProofTest, CertificateOfAnotherNameSpoilsAToken) {
+  RunningExporter exporter(with_both());
+  const TestCertificate own(client("b"), &ca_);
+  TlsClient agent(exporter.ingest_port(), own_of(own));
+  ASSERT_TRUE(agent.send(with_token("a", "token-a")));
+  EXPECT_EQ(code_in(agent.read_line()), "endpoint_denied");
+}
+
+TEST_F(EitherProofTest, CertificateThatIsNotBelievedIsRefusedAllTheSame) {
+  RunningExporter exporter(with_both());
+  const TestCertificate own(client("a"));
+  TlsClient agent(exporter.ingest_port(), own_of(own));
+  agent.send(with_token("a", "token-a"));
+  EXPECT_FALSE(agent.read_line());
+  expect_refused(exporter, "unauthorized");
+}
 
 TEST_F(IdentityTest, CertificateThatIsMissingIsCounted) {
   RunningExporter exporter(with_client_certificates());
@@ -504,6 +597,22 @@ TEST_F(ReloadTest, ARevokedCertificateEndsItsConnectionAndNoOther) {
   again.send(hello_line("a"));
   EXPECT_FALSE(again.read_line());
   EXPECT_EQ(again.fault(), "sslv3 alert certificate revoked");
+}
+
+TEST_F(ReloadTest, ACertificateIsJudgedAtTheHelloAsItIsTrustedThen) {
+  RunningExporter exporter(with_client_certificates(ca_.revocation_list({})));
+  const TestCertificate of_a(client("a"), &ca_);
+  const TestCertificate of_b(client("b"), &ca_);
+  const auto b = connected(exporter, hello_line("b"), own_of(of_b, "b"));
+  TlsClient waiting(exporter.ingest_port(), own_of(of_a, "a"));
+  ASSERT_EQ(waiting.fault(), "");
+  // Both are out now, but one has said nothing yet.
+  replace("clients.pem", ca_.certificate_pem() + ca_.revocation_list({&of_a, &of_b}));
+  ::raise(SIGHUP);
+  ASSERT_EQ(code_in(b->read_line()), "unauthorized");
+  ASSERT_TRUE(waiting.send(hello_line("a") + sample_line(1)));
+  EXPECT_EQ(code_in(waiting.read_line()), "unauthorized");
+  EXPECT_EQ(exporter.value(R"(my_cpu_percents{endpoint="a",method="reported"})"), "");
 }
 
 TEST_F(ReloadTest, AnotherAuthorityEndsTheConnectionsOfTheFirst) {

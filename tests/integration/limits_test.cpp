@@ -1,5 +1,7 @@
 // What one peer, or many, may take of the ingest port.
 
+#include <sys/resource.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -83,6 +85,46 @@ TEST(Newcomers, NeverPushOutWhoIsIn) {
   const std::vector<TcpClient> silent = crowd(exporter, kMaxNewcomers + 20);
   ASSERT_TRUE(agent.send(sample_line(1)));
   EXPECT_EQ(agent.read_line(), R"({"type":"ack","sequence":1})");
+}
+
+/// For as long as it lives, so many descriptors may be open.
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(rlim_t limit) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit lower = before_;
+    lower.rlim_cur = limit;
+    ::setrlimit(RLIMIT_NOFILE, &lower);
+  }
+  ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  DescriptorLimit(const DescriptorLimit&) = delete;
+  DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(Newcomers, LeaveTheAgentsTheirPlacesWhereDescriptorsAreFew) {
+  exporter::ExporterOptions options;
+  options.max_agents = 172;
+  std::unique_ptr<RunningExporter> exporter;
+  {
+    const DescriptorLimit few(300);
+    exporter = std::make_unique<RunningExporter>(options, patient());
+  }
+  const std::vector<TcpClient> silent = crowd(*exporter, 200);
+  std::vector<TcpClient> agents;
+  for (int i = 0; i < 150; ++i) {
+    agents.push_back(exporter->connect());
+    ASSERT_TRUE(is_served(agents.back(), "agent-" + std::to_string(i))) << i;
+  }
+  EXPECT_EQ(exporter->value(R"(cpu_monitor_exporter_agents{state="silent"})"), "0");
+}
+
+TEST(Newcomers, AreChargedToTheirAddressWhenTheyArePushedOut) {
+  RunningExporter exporter({}, patient());
+  const std::vector<TcpClient> silent = crowd(exporter, kMaxNewcomers + kFailureBurst + 100);
+  EXPECT_TRUE(eventually([&] { return exporter.value(kRate) != "0"; }));
 }
 
 TEST(Failures, OfOneAddressSpendItsBudgetAndHarmNobodyInside) {

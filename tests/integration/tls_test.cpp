@@ -201,6 +201,41 @@ TEST_F(TlsTest, CutsABigMessageIntoRecordsAndKeepsItsOrder) {
   EXPECT_TRUE(heard == message) << heard.size();
 }
 
+TEST_F(TlsTest, DoesNotBelieveAClientOfARevokedAuthorityInBetween) {
+  const TestCertificate between(authority("between"), &ca_);
+  const TestCertificate own(client("web-1"), &between);
+  const TestCertificate servers(server(), &ca_);
+  auto of_server = server_files(servers);
+  auto of_client = client_files(ca_, "localhost");
+  show(of_client, own, between.certificate_pem());
+  const auto believing = [&](const std::string& lists) {
+    of_server.client_ca_file = file("ca.pem", ca_.certificate_pem() + lists);
+    return meet(of_server, of_client).first;
+  };
+  EXPECT_EQ(believing("").heard, "hello");
+  EXPECT_EQ(believing(ca_.revocation_list({}) + between.revocation_list({})).heard, "hello");
+  const auto revoked = believing(ca_.revocation_list({&between}) + between.revocation_list({}));
+  ASSERT_TRUE(revoked.handshake);
+  EXPECT_EQ(revoked.handshake->reason, "certificate revoked");
+}
+
+TEST_F(TlsTest, TakesEveryEndThatACertificateMayHave) {
+  for (const std::chrono::hours years :
+       {std::chrono::hours(24) * 365 * 240, std::chrono::hours(24) * 365 * 7900}) {
+    CertificateSpec spec = server();
+    spec.ends = years;
+    const TestCertificate own(spec, &ca_);
+    const auto context = TlsContext::of_server(server_files(own));
+    ASSERT_TRUE(context->certificate_not_after());
+    EXPECT_GT(*context->certificate_not_after(), std::chrono::system_clock::now());
+  }
+}
+
+TEST_F(TlsTest, AsksForANameOfTheServer) {
+  net::TlsClientSettings settings = client_files(ca_, "");
+  EXPECT_THROW(static_cast<void>(TlsContext::of_client(settings)), std::runtime_error);
+}
+
 // A bad certificate of either side.
 
 struct BadCertificate {
@@ -383,6 +418,7 @@ TEST_F(TlsTest, RefusesAFingerprintThatIsNone) {
                                  std::string(65, 'a'), std::string(64, 'A')}) {
     net::TlsClientSettings settings;
     settings.ca_pin = pin;
+    settings.server_name = "localhost";
     EXPECT_THROW(static_cast<void>(TlsContext::of_client(settings)), std::runtime_error) << pin;
   }
 }

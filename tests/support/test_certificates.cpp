@@ -71,7 +71,10 @@ TestCertificate::TestCertificate(const CertificateSpec& spec, const TestCertific
   X509_set_version(made, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(made), next_serial());
   X509_gmtime_adj(X509_getm_notBefore(made), spec.begins.count());
-  X509_gmtime_adj(X509_getm_notAfter(made), spec.ends.count());
+  // In days, since seconds would not do for centuries.
+  constexpr long kDay = 24 * 3600;
+  X509_time_adj_ex(X509_getm_notAfter(made), static_cast<int>(spec.ends.count() / kDay),
+                   spec.ends.count() % kDay, nullptr);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_UTF8,
                              reinterpret_cast<const unsigned char*>(spec.common_name.c_str()), -1,
                              -1, 0);
