@@ -167,7 +167,9 @@ class TokensText {
 
 std::string format_labels(const std::map<std::string, std::string>& labels) {
   std::string text;
-  for (const auto& [name, value] : labels) text.append(" ").append(name + "=" + value);
+  for (const auto& [name, value] : labels) {
+    text.append(" ").append(name).append("=").append(value);
+  }
   return text;
 }
 

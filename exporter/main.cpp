@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> words(argv, argv + argc);
     if (const auto exit_code = exporter::run_subcommand(words)) return *exit_code;
     std::vector<const char*> texts;
+    texts.reserve(words.size());
     for (const std::string& word : words) texts.push_back(word.c_str());
     const auto command = exporter::parse_command_line(static_cast<int>(texts.size()), texts.data(),
                                                       exporter::probe_file);
