@@ -23,6 +23,10 @@ int main(int argc, char** argv) {
       return command.exit_code;
     }
     log::configure(command.run->log_level, command.run->log_format);
+    if (const std::string& directory = command.run->state_directory; !directory.empty()) {
+      log::info("agents speak TLS and show the token they were enrolled with",
+                {{"state_directory", directory}});
+    }
     exporter::run_exporter(*command.run);
     return 0;
   } catch (const std::exception& failure) {
