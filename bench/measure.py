@@ -121,13 +121,13 @@ class Process:
         """Asks it to go; result() is still there."""
         self._popen.terminate()
 
-    def end(self):
+    def end(self, deadline_s=END_DEADLINE_S):
         """Asks it to go, and waits until it has."""
         self.interrupt()
         try:
-            self._popen.wait(END_DEADLINE_S)
+            self._popen.wait(deadline_s)
         except subprocess.TimeoutExpired:
-            raise BenchError(f"{self.name} did not end within {END_DEADLINE_S:g} s of SIGTERM") from None
+            raise BenchError(f"{self.name} did not end within {deadline_s:g} s of SIGTERM") from None
 
     def kill(self):
         """At once: nothing that the bench runs keeps anything worth a good end."""

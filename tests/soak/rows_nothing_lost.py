@@ -316,7 +316,7 @@ class Havoc:
         self._in(0.5, lambda: self._look_at_the_certificate(patience_s - 0.5))
 
     def _shows_newest_certificate(self):
-        wanted = ssl.PEM_cert_to_DER_cert(self._fleet.trust.exporter_certificate())
+        wanted = ssl.PEM_cert_to_DER_cert(self._fleet.trust.exporter().cert.read_text())
         try:
             shown = ssl.get_server_certificate(("127.0.0.1", self._fleet.exporter.ingest_port),
                                                timeout=LOOK_DEADLINE_S)

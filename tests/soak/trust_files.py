@@ -4,7 +4,7 @@ import hashlib
 import pathlib
 import secrets
 
-from certificates import Authority, put_secret
+from certificates import Authority, Pair, put_secret
 
 SERVER_NAME = "exporter.test"
 
@@ -80,9 +80,13 @@ class TrustFiles:
         for bundle in self._BUNDLES:
             self.put(bundle, self.authority.cert.read_text())
 
-    def exporter_certificate(self):
-        """PEM text of what the exporter should be showing."""
-        return self.path("exporter.pem").read_text()
+    def exporter(self):
+        """What the exporter should be showing."""
+        return Pair(self.path("exporter.pem"), self.path("exporter-key.pem"))
+
+    def agents(self):
+        """What every agent should be showing."""
+        return Pair(self.path("agents.pem"), self.path("agents-key.pem"))
 
     def _issue(self, name, san, purpose):
         self._issued += 1
