@@ -378,7 +378,7 @@ struct WebServer::Impl {
   std::unique_ptr<CivetServer> server;  // last: it goes first, and waits for its requests
 };
 
-WebServer::WebServer(Settings settings, const Fleet& fleet, PercentGauge& gauge,
+WebServer::WebServer(const Settings& settings, const Fleet& fleet, PercentGauge& gauge,
                      SelfMetrics& metrics)
     : impl_(std::make_unique<Impl>(settings.page, fleet, gauge, metrics)) {
   Router& router = impl_->router;

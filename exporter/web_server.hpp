@@ -33,7 +33,8 @@ class WebServer {
   };
 
   /// Serves at once.  Throws std::runtime_error.
-  WebServer(Settings settings, const Fleet& fleet, PercentGauge& gauge, SelfMetrics& metrics);
+  WebServer(const Settings& settings, const Fleet& fleet, PercentGauge& gauge,
+            SelfMetrics& metrics);
   ~WebServer();
   WebServer(const WebServer&) = delete;
   WebServer& operator=(const WebServer&) = delete;

@@ -218,7 +218,7 @@ class Flags(harness.EndToEndTest):
         pages = ["README.md", "CONTRIBUTING.md"]
         pages += [f"docs/{path.name}" for path in (harness.SOURCE_DIR / "docs").glob("*.md")]
         for page in pages:
-            named = set(re.findall(r"--[a-z-]+\.[a-z]+(?:-[a-z]+)*", read(page)))
+            named = set(re.findall(r"--[a-z-]+(?:\.[a-z]+)+(?:-[a-z]+)*", read(page)))
             self.assertEqual(named - known, set(), page)
 
 
