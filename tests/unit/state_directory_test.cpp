@@ -177,6 +177,7 @@ TEST_F(StateDirectoryTest, RefusesAFileThatIsTooLong) {
 
 TEST_F(StateDirectoryTest, SaysWhereAUserMayPutIt) {
   tests::let_anybody_in(folder_.path());
+  if (::geteuid() != 0) ::chmod(folder_.path().c_str(), 0500);
   const tests::WithoutRoot nobody;
   const std::string fault = fault_of([&] { const StateDirectory refused(in_folder("state")); });
   EXPECT_TRUE(contains(fault, "--state.directory")) << fault;
