@@ -190,6 +190,7 @@ TEST_F(StateDirectoryTest, SaysWhoOwnsItWhenItCannotBeEntered) {
   if (::geteuid() != 0) ::chmod(in_folder("state").c_str(), 0);
   const tests::WithoutRoot nobody;
   const std::string fault = fault_of([&] { const StateDirectory refused(in_folder("state")); });
+  ::chmod(in_folder("state").c_str(), 0700);  // so that its owner can remove it
   EXPECT_TRUE(contains(fault, "as its owner")) << fault;
 }
 
@@ -221,6 +222,7 @@ TEST(StateFile, IsRefusedNotNoneWhenItCannotBeReached) {
   if (::geteuid() != 0) ::chmod(path.c_str(), 0);
   const tests::WithoutRoot nobody;
   EXPECT_NE(fault_of([&] { static_cast<void>(read_state_file(path, "x", kMaxBytes)); }), "");
+  ::chmod(path.c_str(), 0700);  // so that its owner can remove it
 }
 
 }  // namespace
