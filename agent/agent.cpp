@@ -23,6 +23,7 @@
 #include "common/log.hpp"
 #include "common/net/stop_signal.hpp"
 #include "common/output.hpp"
+#include "common/plausible_resume.hpp"
 #include "common/secret_file.hpp"
 
 namespace cpu_monitor::agent {
@@ -257,6 +258,15 @@ SlowReadings Agent::slow_readings(std::chrono::milliseconds uptime) {
   return slow;
 }
 
+/// As this machine counted before, if it can have.
+void Agent::go_on_from(const Resume& resume) {
+  if (resume.uptime > uptime_now() || !is_plausible(resume, ticks_per_second())) {
+    return log::warn(
+        "the exporter says that this machine counted what it cannot have; not believed");
+  }
+  sampler_.resume(resume.cpu, resume.uptime);
+}
+
 /// The exporter says which groups it collects.
 void Agent::on_welcome(const Welcome& welcome) {
   release_openssl_code();
@@ -264,9 +274,7 @@ void Agent::on_welcome(const Welcome& welcome) {
   groups_ = welcome.groups;
   // A peak that left the window before it was pushed would be seen by nobody.
   sampler_.set_peak_window(std::max(welcome.peak_window, options_.push_interval));
-  if (welcome.resume && !was_welcomed_) {
-    sampler_.resume(welcome.resume->cpu, welcome.resume->uptime);
-  }
+  if (welcome.resume && !was_welcomed_) go_on_from(*welcome.resume);
   was_welcomed_ = true;
   // This exporter knows nothing yet of what is said rarely.
   slow_pushed_at_.reset();

@@ -39,6 +39,7 @@ class Agent {
   void read_slow_sources(std::chrono::milliseconds uptime);
   [[nodiscard]] SlowReadings slow_readings(std::chrono::milliseconds uptime);
   void on_welcome(const Welcome& welcome);
+  void go_on_from(const Resume& resume);
   void on_acknowledged(const CpuSample& sample);
   [[nodiscard]] bool sends_cores() const;
 

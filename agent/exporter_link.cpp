@@ -300,7 +300,8 @@ void ExporterLink::handle(const Ack& ack) {
 
 void ExporterLink::handle(const Refusal& refusal) {
   is_over_ = true;
-  needs_a_person_ = !passes_by_itself(refusal.code);
+  // A token or a name that was good until now may be so again: its file is being written.
+  needs_a_person_ = !welcomed_at_ && !passes_by_itself(refusal.code);
   retry_after_ = refusal.retry_after.value_or(retry_after_);
   note_failure("refused by the exporter (" + refusal.code + ")", refusal.message);
 }

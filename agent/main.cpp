@@ -1,4 +1,5 @@
 #include <malloc.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -27,6 +28,7 @@ cpu_monitor::agent::JoinSources join_sources() {
 
 void join(const cpu_monitor::agent::AgentOptions& options) {
   using namespace cpu_monitor;
+  ::signal(SIGHUP, SIG_IGN);  // until there is somebody to hear it: its default is the end
   agent::keep_join_line(options.state_directory, options.join_line);
   log::info("joined; from now on no flag is needed", {{"kept_in", options.state_directory}});
   if (options.is_join_line_public) {

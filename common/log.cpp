@@ -50,7 +50,7 @@ void append_quoted(std::string& line, std::string_view text, std::size_t max_byt
     if (taken + bytes > max_bytes) break;
     if (!character) {
       line += kReplacementCharacter;
-    } else if (is_control(character->value)) {
+    } else if (is_control(character->value) || is_deceptive(character->value)) {
       append_escaped(line, character->value);
     } else {
       if (character->value == '"' || character->value == '\\') line += '\\';

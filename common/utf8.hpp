@@ -40,4 +40,12 @@ struct CodePoint {
   return character < 0x20 || (character >= 0x7F && character <= 0x9F);
 }
 
+/// What ends a line or turns the direction of what follows (Unicode's bidirectional formatting): it
+/// shows a reader something else than is there.
+[[nodiscard]] constexpr bool is_deceptive(char32_t character) {
+  return character == 0x2028 || character == 0x2029 ||
+         (character >= 0x202A && character <= 0x202E) ||
+         (character >= 0x2066 && character <= 0x2069);
+}
+
 }  // namespace cpu_monitor

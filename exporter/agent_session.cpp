@@ -64,7 +64,6 @@ asio::awaitable<void> AgentSession::begin_tls() {
   std::error_code ec;
   const auto peeked = connection_.stream->peek(asio::buffer(&first_byte, 1), ec);
   if (ec || peeked == 0) co_return;
-  has_spoken_ = true;
   if (first_byte != kFirstByteOfTls) {
     may_speak_ = true;
     co_return;
@@ -90,7 +89,6 @@ AgentSession::Clock::time_point AgentSession::shown_until() const {
 
 void AgentSession::take(std::string_view bytes) {
   context_.metrics.bytes_received(bytes.size());
-  has_spoken_ = true;
   if (is_ending_) return drop(bytes.size());
   if (caller_ != Caller::unknown_yet) return take_lines(bytes);
 
@@ -317,12 +315,6 @@ void AgentSession::forgive(std::chrono::milliseconds pause) {
   // A message read after the pause has set a deadline that needs no more.
   const auto longest = std::max(deadline_, Clock::now() + idle_timeout_);
   deadline_ = endpoint_.empty() ? deadline_ + pause : std::min(deadline_ + pause, longest);
-}
-
-Standing AgentSession::standing() const {
-  if (!endpoint_.empty()) return Standing::welcomed;
-  if (is_ending_) return Standing::refused;
-  return has_spoken_ ? Standing::spoke : Standing::silent;
 }
 
 /// By what it has shown, as it is trusted now.

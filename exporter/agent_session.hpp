@@ -36,7 +36,7 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   void enforce_deadline(std::chrono::steady_clock::time_point now) override;
   void forgive(std::chrono::milliseconds pause) override;
   void judge_again() override;
-  [[nodiscard]] Standing standing() const override;
+  [[nodiscard]] bool is_refused() const override { return is_ending_; }
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;
 
@@ -80,7 +80,6 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   std::chrono::milliseconds idle_timeout_{0};
   std::optional<std::uint64_t> to_acknowledge_;
   std::size_t dropped_bytes_ = 0;
-  bool has_spoken_ = false;
   bool may_speak_;          ///< not before a handshake of TLS is over, if there is to be one
   bool is_ending_ = false;  ///< our last line is on its way; what still comes is dropped
 };

@@ -260,6 +260,12 @@ const Credentials::Token* Credentials::find(const Entry* entry, const TokenDiges
   return found;
 }
 
+Error<RefusalCode> name_with_token() {
+  return {RefusalCode::endpoint_denied,
+          "this name has a token of its own, and is not open to the token of all names; give this "
+          "machine the token of its name"};
+}
+
 Result<Proof, RefusalCode> Credentials::judge(std::string_view endpoint,
                                               const std::optional<TokenDigest>& token,
                                               Time now) const {
@@ -271,6 +277,8 @@ Result<Proof, RefusalCode> Credentials::judge(std::string_view endpoint,
   const Token* const own = find(find(endpoint), *token);
   const Token* const any = find(find(kAnyName), *token);
   if (is_good(own)) return Proof::exact;
+  // While the machine with that token is away, nobody else is to speak for it.
+  if (any != nullptr && has_token_of(endpoint)) return name_with_token();
   if (is_good(any)) return Proof::any_name;
   if (own != nullptr) return expired_token(*own->last_day);
   if (any != nullptr) return expired_token(*any->last_day);

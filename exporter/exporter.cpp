@@ -139,12 +139,14 @@ void Exporter::stop() {
 
 /// Shows when its certificates end, and which machines it expects.
 std::shared_ptr<const Trust> Exporter::load_trust() {
-  auto trust = std::make_shared<const Trust>(trust_files_);
+  auto trust = trust_ ? std::make_shared<const Trust>(trust_files_, *trust_)
+                      : std::make_shared<const Trust>(trust_files_);
   if (const auto& tls = trust->tls()) {
     metrics_.certificate_ends(WatchedCertificate::ingest, tls->certificate_not_after());
     metrics_.certificate_ends(WatchedCertificate::ingest_client_ca, tls->ca_not_after());
   }
   fleet_.expect(trust->listed(), Moment::now());
+  trust_ = trust;
   return trust;
 }
 

@@ -42,7 +42,8 @@ class Exporter {
   void renew_own_certificate();
 
   TrustFiles trust_files_;
-  std::string state_directory_;  ///< of enrolment; empty: its files are not used
+  std::shared_ptr<const Trust> trust_;  ///< as they were read last
+  std::string state_directory_;         ///< of enrolment; empty: its files are not used
   Fleet fleet_;
   PercentGauge gauge_;
   SelfMetrics metrics_;

@@ -41,6 +41,9 @@ constexpr double kFailuresPerSecond = 10;
 constexpr double kFailureBurst = 200;
 constexpr std::size_t kMaxFailingPlaces = 4096;
 
+/// So many newcomers of one address at once are no site that comes back.
+constexpr std::size_t kCrowd = 64;
+
 bool contains(const std::string& cidr, const asio::ip::address& address) {
   std::error_code ec;
   if (address.is_v4()) {
@@ -143,8 +146,8 @@ asio::awaitable<void> IngestListener::accept_for_ever(tcp::acceptor& acceptor) {
     if (stop_deadline_) co_return;
     if (!ec) {
       pause = kMinAcceptPause;
-      admit(std::move(socket));
-      if (context_.trust->tls()) {
+      const bool is_served = admit(std::move(socket));
+      if (is_served && context_.trust->tls()) {
         const auto now = std::chrono::steady_clock::now();
         handshakes_.take(now);
         again.expires_after(handshakes_.debt(now));
@@ -164,22 +167,26 @@ asio::awaitable<void> IngestListener::accept_for_ever(tcp::acceptor& acceptor) {
   }
 }
 
-void IngestListener::admit(tcp::socket socket) {
+/// Returns whether it is served.
+bool IngestListener::admit(tcp::socket socket) {
   std::error_code ec;
   const tcp::endpoint peer = socket.remote_endpoint(ec);
-  if (ec) return;  // gone already
+  if (ec) return false;  // gone already
   const auto address = unmapped(peer.address());
   const std::string place = place_of(address);
   if (failures_.is_spent(place, std::chrono::steady_clock::now())) {
-    return turn_away(std::move(socket), RefusalCode::rate,
-                     "too many attempts from this address have failed; see the exporter's log for "
-                     "why, and try again in a minute");
+    turn_away(
+        std::move(socket), RefusalCode::rate,
+        "too many attempts from this address have failed; see the exporter's log for why, and "
+        "try again in a minute");
+    return false;
   }
   const bool is_full = sessions_.size() >= settings_.max_connections;
   if (is_full && newcomers_.empty()) {
-    return turn_away(std::move(socket), RefusalCode::capacity,
-                     "the exporter has as many connections as it may; try again, or raise its "
-                     "--ingest.max-agents and its limit of open files");
+    turn_away(std::move(socket), RefusalCode::capacity,
+              "the exporter has as many connections as it may; try again, or raise its "
+              "--ingest.max-agents and its limit of open files");
+    return false;
   }
   if (is_full || newcomers_.size() >= settings_.max_newcomers) make_room_for_a_newcomer();
   Connection connection;
@@ -195,18 +202,24 @@ void IngestListener::admit(tcp::socket socket) {
   newcomers_[id] = place;
   auto on_end = [this, id](const std::exception_ptr& failure) { on_session_end(id, failure); };
   asio::co_spawn(io_, serve(std::move(session)), std::move(on_end));
+  return true;
 }
 
-/// Who was refused already goes, else the oldest that said nothing yet, else the oldest.
+/// Who was refused already goes; else, of the place from which most wait, the oldest: who comes
+/// from a place of his own keeps his time, however many others come from elsewhere.
 void IngestListener::make_room_for_a_newcomer() {
-  const auto standing = [this](const auto& newcomer) {
-    return sessions_.at(newcomer.first)->standing();
+  std::map<std::string_view, std::size_t> crowds;
+  for (const auto& [id, place] : newcomers_) ++crowds[place];
+  const auto merit = [&](const auto& newcomer) {
+    const bool is_refused = sessions_.at(newcomer.first)->is_refused();
+    return is_refused ? newcomers_.size() + 1 : crowds.at(newcomer.second);
   };
-  const auto found = std::ranges::min_element(newcomers_, {}, standing);
-  const auto [id, place] = *found;
-  if (standing(*found) != Standing::refused) {
+  const auto found = std::ranges::max_element(newcomers_, {}, merit);
+  const ConnectionId id = found->first;
+  const std::string place = found->second;
+  if (!sessions_.at(id)->is_refused()) {
     context_.metrics.connection_refused(RefusalCode::handshake_timeout);
-    failures_.count(place, std::chrono::steady_clock::now());
+    if (crowds.at(place) >= kCrowd) failures_.count(place, std::chrono::steady_clock::now());
   }
   newcomers_.erase(id);
   sessions_.at(id)->close();

@@ -63,7 +63,7 @@ class IngestListener {
   [[nodiscard]] asio::ip::tcp::acceptor listen(const HostPort& address);
   [[nodiscard]] asio::awaitable<void> accept_for_ever(asio::ip::tcp::acceptor& acceptor);
   void judge_again_from(ConnectionId id);
-  void admit(asio::ip::tcp::socket socket);
+  [[nodiscard]] bool admit(asio::ip::tcp::socket socket);
   void make_room_for_a_newcomer();
   void turn_away(asio::ip::tcp::socket socket, RefusalCode code, std::string_view message);
   [[nodiscard]] asio::awaitable<void> serve(std::shared_ptr<AgentSession> session);

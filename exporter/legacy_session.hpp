@@ -29,7 +29,7 @@ class LegacySession : public Session {
   void forgive(std::chrono::milliseconds pause) override { deadline_ += pause; }
   /// It proves nothing, and its address is allowed as it was.
   void judge_again() override {}
-  [[nodiscard]] Standing standing() const override { return Standing::welcomed; }
+  [[nodiscard]] bool is_refused() const override { return false; }
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;
 

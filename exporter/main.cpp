@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -10,6 +12,7 @@
 
 int main(int argc, char** argv) {
   using namespace cpu_monitor;
+  ::signal(SIGHUP, SIG_IGN);  // until there is somebody to hear it: its default is the end
   try {
     std::vector<std::string> words(argv, argv + argc);
     if (const auto exit_code = exporter::run_subcommand(words)) return *exit_code;

@@ -65,7 +65,9 @@ asio::awaitable<void> Reloader::watch() {
     if (std::chrono::steady_clock::now() >= next_upkeep_) keep_up();
     timer_.expires_after(kBetweenLooks);
     co_await timer_.async_wait(net::use_nothrow);
-    if (!stopping_ && signature() != signature_) reload();
+    const std::string before = std::exchange(seen_, signature());
+    // Two looks that agree: nobody is writing just now.
+    if (!stopping_ && seen_ == before && seen_ != signature_) reload();
   }
 }
 
@@ -104,11 +106,17 @@ void Reloader::reload() {
       source.reload();
     } catch (const std::exception& failure) {
       is_successful = false;
-      log::error("files were not reloaded; what they said before stays in force",
-                 {{"reason", failure.what()}});
+      if (const auto held_back = failure_log_.admit(std::chrono::steady_clock::now())) {
+        log::error("files were not reloaded; what they said before stays in force",
+                   {{"reason", failure.what()}, {"not_logged", std::to_string(*held_back)}});
+      }
     }
   }
-  if (is_successful && !is_first) log::info("files reloaded");
+  if (is_successful && !is_first) {
+    if (const auto held_back = success_log_.admit(std::chrono::steady_clock::now())) {
+      log::info("files reloaded", {{"not_logged", std::to_string(*held_back)}});
+    }
+  }
   metrics_.config_reloaded(is_successful, std::chrono::system_clock::now());
 }
 

@@ -7,12 +7,13 @@
 
 #include <asio/signal_set.hpp>
 
+#include "common/log.hpp"
 #include "common/net/asio.hpp"
 #include "exporter/self_metrics.hpp"
 
 namespace cpu_monitor::exporter {
 
-/// Reads files anew when one of them changes, and all of them at SIGHUP.
+/// Reads files anew when one of them has changed and no longer changes, and all of them at SIGHUP.
 ///
 /// What cannot be read or makes no sense changes nothing: what was read before stays, the log says
 /// why, and cpu_monitor_exporter_config_last_reload_successful stands at 0 until it is mended.
@@ -46,6 +47,9 @@ class Reloader {
   asio::signal_set signals_;
   asio::steady_timer timer_;
   std::string signature_;  ///< of the files as they were when they were read last
+  std::string seen_;       ///< at the last look
+  log::PeerThrottle success_log_;
+  log::PeerThrottle failure_log_;
   std::chrono::steady_clock::time_point next_upkeep_;
   bool stopping_ = false;
 };

@@ -56,14 +56,6 @@ struct SessionContext {
   CpuSample spare{};         ///< its memory serves for the next sample
 };
 
-/// How far a connection has come; of newcomers, the first of these make room for others.
-enum class Standing : std::uint8_t {
-  refused,  ///< our last line is on its way
-  silent,   ///< nothing came yet
-  spoke,
-  welcomed,
-};
-
 /// One connection, as the listener sees it.  Threads: the ingest thread's.
 class Session {
  public:
@@ -78,7 +70,8 @@ class Session {
   /// Time went by, or the exporter trusts others now: ends the connection of who is not among them.
   virtual void judge_again() = 0;
 
-  [[nodiscard]] virtual Standing standing() const = 0;
+  /// Our last line is on its way.
+  [[nodiscard]] virtual bool is_refused() const = 0;
 
   /// The exporter stops: say so, and end.
   virtual void say_goodbye(std::chrono::milliseconds retry_after) = 0;

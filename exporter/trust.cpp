@@ -35,6 +35,18 @@ Trust::Trust(const TrustFiles& files) : allow_anonymous_(files.allow_anonymous) 
   if (!files.tokens_file.empty()) credentials_ = read_credentials(files.tokens_file);
 }
 
+Trust::Trust(const TrustFiles& files, const Trust& before) : Trust(files) {
+  if (before.credentials_ && !before.credentials_->is_empty() && credentials_->is_empty()) {
+    throw std::runtime_error(files.tokens_file +
+                             ": names nobody any more; if that is meant, restart the exporter");
+  }
+  if (before.tls_ && before.tls_->has_revocation_lists() && !tls_->has_revocation_lists()) {
+    throw std::runtime_error(
+        files.tls->client_ca_file +
+        ": holds no revocation list any more; if that is meant, restart the exporter");
+  }
+}
+
 std::vector<std::string> Trust::listed() const {
   return credentials_ ? credentials_->listed() : std::vector<std::string>();
 }

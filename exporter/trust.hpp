@@ -35,6 +35,10 @@ class Trust {
   /// Reads the files.  Throws std::runtime_error that names the file and what is wrong with it.
   explicit Trust(const TrustFiles& files);
 
+  /// Reads them anew, in place of what `before` read.  Refuses also what looks like a file that is
+  /// only half written: one that names nobody any more, or revokes nothing any more.
+  Trust(const TrustFiles& files, const Trust& before);
+
   /// None: plain text.
   [[nodiscard]] const std::shared_ptr<const net::TlsContext>& tls() const { return tls_; }
 

@@ -98,6 +98,7 @@ void use_own_certificate(SSL_CTX* context, const std::string& cert_file,
 
 struct Authorities {
   std::optional<Time> first_end;
+  bool has_lists = false;
   std::string digest;  ///< of each certificate and list
 };
 
@@ -117,6 +118,7 @@ Authorities believe(SSL_CTX* context, const std::string& file) {
     unsigned int size = 0;
     if (const X509_CRL* const list = X509_OBJECT_get0_X509_CRL(object)) {
       X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+      authorities.has_lists = true;
       X509_CRL_digest(list, EVP_sha256(), digest.data(), &size);
     } else if (const X509* const certificate = X509_OBJECT_get0_X509(object)) {
       authorities.first_end = earlier(authorities.first_end, not_after(certificate));
@@ -238,6 +240,7 @@ std::shared_ptr<const TlsContext> TlsContext::of_server(const TlsServerSettings&
   if (!settings.client_ca_file.empty()) {
     Authorities authorities = believe(context, settings.client_ca_file);
     made->ca_not_after_ = authorities.first_end;
+    made->has_revocation_lists_ = authorities.has_lists;
     made->ca_digest_ = std::move(authorities.digest);
     const int demand =
         settings.client_certificate_is_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT;

@@ -84,6 +84,9 @@ class TlsContext {
     return ca_not_after_;
   }
 
+  /// Whether certificates of peers are looked up in lists of revoked ones.
+  [[nodiscard]] bool has_revocation_lists() const { return has_revocation_lists_; }
+
  private:
   friend class TlsSession;
   TlsContext();
@@ -91,7 +94,8 @@ class TlsContext {
   std::unique_ptr<ssl_ctx_st, void (*)(ssl_ctx_st*)> context_;
   bool is_server_ = false;
   std::string server_name_;
-  std::string ca_pin_;     ///< 32 bytes, or none
+  std::string ca_pin_;  ///< 32 bytes, or none
+  bool has_revocation_lists_ = false;
   std::string ca_digest_;  ///< of all authorities and lists, or none
   std::optional<std::chrono::system_clock::time_point> certificate_not_after_;
   std::optional<std::chrono::system_clock::time_point> ca_not_after_;
