@@ -206,7 +206,7 @@ asio::awaitable<void> WebConnection::serve() {
 /// Asks civetweb and passes its answer on.  Nothing of it waits for the client when this is over,
 /// but in memory.
 asio::awaitable<WebConnection::Outcome> WebConnection::fetch() {
-  const Turns::Ticket page(context_.pages, [this] { wake_.cancel(); });
+  const Turns::Ticket page(context_.pages, place_, [this] { wake_.cancel(); });
   while (!page.is_turn() && is_open()) co_await wake_.async_wait(net::use_nothrow);
   if (!is_open()) co_return Outcome::nothing;
 

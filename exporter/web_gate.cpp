@@ -16,6 +16,8 @@ namespace {
 
 using asio::ip::tcp;
 
+/// So many connections of one address are no browser, and no Prometheus that waits for its scrapes.
+constexpr std::size_t kCrowd = 32;
 constexpr std::chrono::milliseconds kSweepInterval{100};
 constexpr std::chrono::milliseconds kMinAcceptPause{10};
 constexpr std::chrono::milliseconds kMaxAcceptPause{250};
@@ -232,28 +234,30 @@ bool WebGate::make_room_for(const std::string& place) {
   std::size_t all = 0;
   for (const auto& [name, count] : counts) all += count;
   if (all < settings_.limits.max_connections) return true;
-  // Whoever has most gives most easily; of those who have as many, not the one whose address comes
-  // first, but who is furthest from an answer.
-  std::size_t most = 0;
-  for (const auto& [name, count] : counts) most = std::max(most, count);
-  return displace_one([&](const WebConnection& other) { return counts.at(other.place()) == most; });
+  return displace_one([](const WebConnection&) { return true; });
 }
 
+/// Whoever has most gives most easily; of those who have as many, who is furthest from an answer.
+/// Who waits for us stays, unless his place is a crowd.
 bool WebGate::displace_one(const std::function<bool(const WebConnection&)>& may_go) {
+  using Standing = WebConnection::Standing;
   const auto now = Clock::now();
-  const auto rank = [now](const WebConnection& connection) {
+  const auto counts = connections_by_place();
+  const auto rank = [&](const WebConnection& connection) {
     const auto standing = connection.standing();
-    const double pace = standing == WebConnection::Standing::reading ? connection.pace(now) : 0;
-    return std::tuple(standing, pace, connection.began());
+    const double pace = standing == Standing::reading ? connection.pace(now) : 0;
+    const std::size_t crowd = counts.at(connection.place());
+    return std::tuple(settings_.limits.max_connections - crowd, standing, pace, connection.began());
   };
   std::shared_ptr<WebConnection> least;
   for (const auto& [id, connection] : connections_) {
     if (!connection->is_open() || !may_go(*connection)) continue;
-    if (connection->standing() == WebConnection::Standing::served) continue;
+    const bool is_served = connection->standing() == Standing::served;
+    if (is_served && counts.at(connection->place()) < kCrowd) continue;
     if (!least || rank(*connection) < rank(*least)) least = connection;
   }
   if (!least) return false;
-  if (least->standing() == WebConnection::Standing::done) {
+  if (least->standing() == Standing::done) {
     least->close();
   } else {
     least->cut(WebRefusal::capacity, "too many connections");

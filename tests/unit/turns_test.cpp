@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -13,8 +14,9 @@ namespace {
 class TurnsOfTwo : public testing::Test {
  protected:
   /// A ticket whose calls are noted in `called_`.
-  std::unique_ptr<Turns::Ticket> ticket(int name) {
-    return std::make_unique<Turns::Ticket>(turns_, [this, name] { called_.push_back(name); });
+  std::unique_ptr<Turns::Ticket> ticket(int name, const std::string& place = "a") {
+    return std::make_unique<Turns::Ticket>(turns_, place,
+                                           [this, name] { called_.push_back(name); });
   }
 
   Turns turns_{2};
@@ -61,6 +63,15 @@ TEST_F(TurnsOfTwo, KeepTheirNumberWhenNobodyWaits) {
     EXPECT_TRUE(second->is_turn());
     EXPECT_FALSE(ticket(3)->is_turn());
   }
+}
+
+TEST_F(TurnsOfTwo, CallThePlaceWithFewestInsideFirst) {
+  auto first = ticket(1);
+  const auto second = ticket(2);
+  const auto third = ticket(3);
+  const auto of_another = ticket(4, "b");
+  first.reset();
+  EXPECT_EQ(called_, std::vector<int>{4});
 }
 
 }  // namespace
