@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "common/secret_file.hpp"
@@ -18,6 +19,10 @@ namespace {
 constexpr mode_t kOwnerOnlyFolder = 0700;
 constexpr mode_t kFolderAbove = 0755;
 constexpr mode_t kOwnerOnlyFile = 0600;
+constexpr mode_t kMostOfAFile = 0640;
+
+constexpr const char* kLockFile = ".lock";
+constexpr std::chrono::milliseconds kBetweenAttempts{50};
 
 [[noreturn]] void refuse(const std::string& path, const std::string& fault) {
   throw std::runtime_error(path + ": " + fault);
@@ -62,6 +67,32 @@ int open_folder(const std::string& path) {
   refuse(path, "others than its owner may put files into this folder; run: chmod go-w " + path);
 }
 
+std::string without_last_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+/// A file of the folder's owner alone: whoever may only read the folder could lock that itself, and
+/// keep everybody waiting.
+int open_lock(int folder, const std::string& path) {
+  const int lock =
+      ::openat(folder, kLockFile, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kOwnerOnlyFile);
+  if (lock < 0) {
+    const int error = errno;
+    refuse(path, "cannot be opened (" + words_of(error) + ")" + advice_for(error));
+  }
+  struct stat of_folder {};
+  struct stat of_lock {};
+  if (::fstat(folder, &of_folder) == 0 && ::fstat(lock, &of_lock) == 0 &&
+      of_folder.st_uid != of_lock.st_uid &&
+      ::fchown(lock, of_folder.st_uid, of_folder.st_gid) != 0) {
+    const int error = errno;
+    ::close(lock);
+    refuse(path, "cannot be given to the folder's owner (" + words_of(error) + ")");
+  }
+  return lock;
+}
+
 /// The new file on its way to its name.  Unless it gets there, it goes with the object.
 class NewFile {
  public:
@@ -82,14 +113,17 @@ class NewFile {
   /// As of the file it replaces; a new one is the owner's of the folder.
   void set_owner_and_mode() {
     struct stat old {};
-    const bool is_replacement = ::fstatat(folder_, name_.c_str(), &old, 0) == 0;
+    const bool is_replacement = ::fstatat(folder_, name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0;
+    if (is_replacement && !S_ISREG(old.st_mode)) {
+      refuse(path_, "is not a file but a link or something else; put the file itself there");
+    }
     if (!is_replacement && ::fstat(folder_, &old) != 0) fail();
     struct stat own {};
     if (::fstat(descriptor_, &own) != 0) fail();
     const bool is_owned = own.st_uid == old.st_uid && (!is_replacement || own.st_gid == old.st_gid);
     const gid_t group = is_replacement ? old.st_gid : static_cast<gid_t>(-1);
     if (!is_owned && ::fchown(descriptor_, old.st_uid, group) != 0) fail();
-    if (is_replacement && ::fchmod(descriptor_, old.st_mode & 07777) != 0) fail();
+    if (is_replacement && ::fchmod(descriptor_, old.st_mode & kMostOfAFile) != 0) fail();
   }
 
   void write(std::string_view text) {
@@ -128,17 +162,29 @@ class NewFile {
 }  // namespace
 
 StateDirectory::StateDirectory(std::string path)
-    : path_(std::move(path)), descriptor_(open_folder(path_)) {}
+    : path_(without_last_slashes(std::move(path))), descriptor_(open_folder(path_)) {}
 
-StateDirectory::~StateDirectory() { ::close(descriptor_); }
-
-void StateDirectory::lock() {
-  int result = ::flock(descriptor_, LOCK_EX);
-  while (result != 0 && errno == EINTR) result = ::flock(descriptor_, LOCK_EX);
-  if (result != 0) refuse(path_, "this folder cannot be locked (" + words_of(errno) + ")");
+StateDirectory::~StateDirectory() {
+  ::close(descriptor_);
+  if (lock_ >= 0) ::close(lock_);
 }
 
-bool StateDirectory::try_lock() { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+void StateDirectory::lock(std::chrono::milliseconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (!try_lock()) {
+    if (std::chrono::steady_clock::now() >= end) {
+      refuse(path_of(kLockFile),
+             "another process has locked this folder for too long; see which "
+             "('fuser' tells), and try again");
+    }
+    std::this_thread::sleep_for(kBetweenAttempts);
+  }
+}
+
+bool StateDirectory::try_lock() {
+  if (lock_ < 0) lock_ = open_lock(descriptor_, path_of(kLockFile));
+  return ::flock(lock_, LOCK_EX | LOCK_NB) == 0;
+}
 
 std::optional<std::string> StateDirectory::read(const std::string& name,
                                                 std::size_t max_bytes) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -24,8 +25,9 @@ class StateDirectory {
   StateDirectory(const StateDirectory&) = delete;
   StateDirectory& operator=(const StateDirectory&) = delete;
 
-  /// Waits until no other process has it, and has it until the end of scope.
-  void lock();
+  /// Waits until no other process has it, and has it until the end of scope.  Throws when that
+  /// takes longer than `patience`.
+  void lock(std::chrono::milliseconds patience = std::chrono::seconds(10));
   /// The same without waiting: false when another process has it.
   [[nodiscard]] bool try_lock();
 
@@ -40,6 +42,7 @@ class StateDirectory {
  private:
   std::string path_;
   int descriptor_;
+  int lock_ = -1;
 };
 
 /// All of a file of the folder, at most `max_bytes`; none if there is no such file, or no folder.

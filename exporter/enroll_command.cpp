@@ -13,6 +13,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,7 @@ using std::chrono::sys_days;
 constexpr const char* kProgram = "cpu-monitor-exporter";
 constexpr std::uint16_t kDefaultIngestPort = 8080;
 constexpr std::size_t kMaxNames = 100'000;  ///< in one go
+constexpr std::size_t kMaxListBytes = std::size_t{32} * 1024 * 1024;
 
 constexpr const char* kEnrollDescription =
     R"(Makes machines members of this exporter's fleet: each gets a token of its own, and one line that
@@ -228,8 +230,21 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-std::vector<std::string> read_names(const std::string& file) {
+/// What the file holds, if that is no more than a list of names can be.
+std::string read_list(const std::string& file) {
   std::ifstream input(file, std::ios::binary);
+  std::string text(kMaxListBytes + 1, '\0');
+  input.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(input.gcount()));
+  if (text.size() > kMaxListBytes) {
+    throw std::runtime_error(file + ": larger than a list of names can be; nobody was enrolled");
+  }
+  if (!input.eof()) throw std::runtime_error(file + ": cannot be read; nobody was enrolled");
+  return text;
+}
+
+std::vector<std::string> read_names(const std::string& file) {
+  std::istringstream input(read_list(file));
   std::vector<std::string> names;
   std::string line;
   for (std::size_t number = 1; std::getline(input, line); ++number) {
@@ -246,7 +261,6 @@ std::vector<std::string> read_names(const std::string& file) {
     }
     names.emplace_back(name);
   }
-  if (!input.eof()) throw std::runtime_error(file + ": cannot be read; nobody was enrolled");
   return names;
 }
 

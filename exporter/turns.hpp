@@ -10,9 +10,9 @@
 
 namespace cpu_monitor::exporter {
 
-/// Lets a few in at once, and of one place fewer.  The others wait in a line, in which whoever
-/// comes from the place with the fewest inside is next, and of those who came first: a place that
-/// asks a hundred times keeps nobody else waiting.
+/// Lets a few in at once.  The others wait in a line, in which whoever comes from the place with
+/// the fewest inside is next, and of those the first: a place that asks a hundred times keeps
+/// nobody else waiting.
 ///
 /// Ownership: must outlive its tickets.  Threads: one.
 class Turns {

@@ -1,8 +1,11 @@
 #include "common/state_directory.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -223,6 +226,42 @@ TEST(StateFile, IsRefusedNotNoneWhenItCannotBeReached) {
   const tests::WithoutRoot nobody;
   EXPECT_NE(fault_of([&] { static_cast<void>(read_state_file(path, "x", kMaxBytes)); }), "");
   ::chmod(path.c_str(), 0700);  // so that its owner can remove it
+}
+
+TEST(StateDirectoryLock, IsNotWaitedForForEver) {
+  const TempFolder folder;
+  StateDirectory one(folder.path() / "state");
+  StateDirectory other(folder.path() / "state");
+  one.lock();
+  EXPECT_THROW(other.lock(std::chrono::milliseconds(100)), std::runtime_error);
+}
+
+TEST(StateDirectoryLock, CannotBeTakenByALockOnTheFolder) {
+  const TempFolder folder;
+  StateDirectory state(folder.path() / "state");
+  const int stranger = ::open((folder.path() / "state").c_str(), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(::flock(stranger, LOCK_EX), 0);
+  EXPECT_TRUE(state.try_lock());
+  ::close(stranger);
+}
+
+TEST(StateDirectoryFolder, IsTheOwnersAloneBehindASlash) {
+  const TempFolder folder;
+  const StateDirectory state((folder.path() / "above" / "state").string() + "//");
+  struct stat status {};
+  ASSERT_EQ(::stat((folder.path() / "above" / "state").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, mode_t{0700});
+}
+
+TEST(StateDirectoryFile, IsNotPutInThePlaceOfALink) {
+  const TempFolder folder;
+  StateDirectory state(folder.path() / "state");
+  folder.put("elsewhere", "old");
+  ASSERT_EQ(::symlink((folder.path() / "elsewhere").c_str(),
+                      (folder.path() / "state" / "tokens").c_str()),
+            0);
+  state.lock();
+  EXPECT_THROW(state.write("tokens", "new"), std::runtime_error);
 }
 
 }  // namespace
