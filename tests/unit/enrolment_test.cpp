@@ -118,7 +118,7 @@ TEST_F(EnrolmentTest, KeepsItsFilesForItsOwner) {
     EXPECT_EQ(status.st_uid, ::geteuid());
     names.insert(entry.path().filename());
   }
-  EXPECT_EQ(names, (std::set<std::string>{kAddressFile, kAuthorityFile, kAuthorityKeyFile,
+  EXPECT_EQ(names, (std::set<std::string>{".lock", kAddressFile, kAuthorityFile, kAuthorityKeyFile,
                                           kServerFile, kTokensFile}));
 }
 

@@ -229,7 +229,7 @@ TEST(StateFile, IsRefusedNotNoneWhenItCannotBeReached) {
 }
 
 TEST(StateDirectoryLock, IsNotWaitedForForEver) {
-  const TempFolder folder;
+  const tests::TempFolder folder;
   StateDirectory one(folder.path() / "state");
   StateDirectory other(folder.path() / "state");
   one.lock();
@@ -237,7 +237,7 @@ TEST(StateDirectoryLock, IsNotWaitedForForEver) {
 }
 
 TEST(StateDirectoryLock, CannotBeTakenByALockOnTheFolder) {
-  const TempFolder folder;
+  const tests::TempFolder folder;
   StateDirectory state(folder.path() / "state");
   const int stranger = ::open((folder.path() / "state").c_str(), O_RDONLY | O_DIRECTORY);
   ASSERT_EQ(::flock(stranger, LOCK_EX), 0);
@@ -246,7 +246,7 @@ TEST(StateDirectoryLock, CannotBeTakenByALockOnTheFolder) {
 }
 
 TEST(StateDirectoryFolder, IsTheOwnersAloneBehindASlash) {
-  const TempFolder folder;
+  const tests::TempFolder folder;
   const StateDirectory state((folder.path() / "above" / "state").string() + "//");
   struct stat status {};
   ASSERT_EQ(::stat((folder.path() / "above" / "state").c_str(), &status), 0);
@@ -254,7 +254,7 @@ TEST(StateDirectoryFolder, IsTheOwnersAloneBehindASlash) {
 }
 
 TEST(StateDirectoryFile, IsNotPutInThePlaceOfALink) {
-  const TempFolder folder;
+  const tests::TempFolder folder;
   StateDirectory state(folder.path() / "state");
   folder.put("elsewhere", "old");
   ASSERT_EQ(::symlink((folder.path() / "elsewhere").c_str(),
