@@ -74,9 +74,6 @@ class Credentials {
   /// Whether `endpoint` has a token of its own, be it expired.
   [[nodiscard]] bool has_token_of(std::string_view endpoint) const;
 
-  /// Whether no line says anything.
-  [[nodiscard]] bool is_empty() const { return entries_.empty(); }
-
   /// Whether any line has a token.
   [[nodiscard]] bool has_tokens() const { return !digests_.empty(); }
 

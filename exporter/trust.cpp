@@ -8,8 +8,8 @@
 namespace cpu_monitor::exporter {
 namespace {
 
-Credentials read_credentials(const std::string& file) {
-  auto credentials = Credentials::parse(read_secret_file(file, kMaxTokensFileBytes));
+Credentials credentials_in(const std::string& text, const std::string& file) {
+  auto credentials = Credentials::parse(text);
   if (!credentials) throw std::runtime_error(file + ": " + credentials.error().detail);
   return *std::move(credentials);
 }
@@ -32,13 +32,18 @@ Trust::Trust(const TrustFiles& files) : allow_anonymous_(files.allow_anonymous) 
     tls_ = net::TlsContext::of_server(settings);
     has_client_ca_ = !files.tls->client_ca_file.empty();
   }
-  if (!files.tokens_file.empty()) credentials_ = read_credentials(files.tokens_file);
+  if (!files.tokens_file.empty()) {
+    const std::string text = read_secret_file(files.tokens_file, kMaxTokensFileBytes);
+    credentials_ = credentials_in(text, files.tokens_file);
+    has_tokens_text_ = !text.empty();
+  }
 }
 
 Trust::Trust(const TrustFiles& files, const Trust& before) : Trust(files) {
-  if (before.credentials_ && !before.credentials_->is_empty() && credentials_->is_empty()) {
+  if (before.has_tokens_text_ && !has_tokens_text_) {
     throw std::runtime_error(files.tokens_file +
-                             ": names nobody any more; if that is meant, restart the exporter");
+                             ": is empty now, as a file that is being written; if nobody is to be "
+                             "let in any more, leave a comment there (#)");
   }
   if (before.tls_ && before.tls_->has_revocation_lists() && !tls_->has_revocation_lists()) {
     throw std::runtime_error(

@@ -36,7 +36,8 @@ class Trust {
   explicit Trust(const TrustFiles& files);
 
   /// Reads them anew, in place of what `before` read.  Refuses also what looks like a file that is
-  /// only half written: one that names nobody any more, or revokes nothing any more.
+  /// only half written: tokens of which nothing is left, authorities without any list of revoked
+  /// certificates any more.
   Trust(const TrustFiles& files, const Trust& before);
 
   /// None: plain text.
@@ -54,6 +55,7 @@ class Trust {
  private:
   std::shared_ptr<const net::TlsContext> tls_;
   std::optional<Credentials> credentials_;  ///< none: there is no tokens file
+  bool has_tokens_text_ = false;
   bool has_client_ca_ = false;
   bool allow_anonymous_ = false;
 };

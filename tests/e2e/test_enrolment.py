@@ -207,7 +207,7 @@ class Enrolment(harness.EndToEndTest):
         took = time.monotonic() - began
         print(f"from the first command to the value on /metrics: {took:.1f} s", file=sys.stderr)
         self.assertLess(took, ENROLMENT_DEADLINE_S)
-        self.assertEqual(sorted(path.name for path in self.target.state.iterdir()), ["join"])
+        self.assertEqual(sorted(path.name for path in self.target.state.iterdir()), [".lock", "join"])
         self.assertEqual(sorted(path.name for path in self.monitor.state.iterdir()),
                          ["address", "ca-key.pem", "ca.pem", "exporter.pem", "tokens"])
         for machine in (self.target, self.monitor):

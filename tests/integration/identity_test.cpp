@@ -313,25 +313,25 @@ TEST_P(TokenTest, IsJudgedAtTheHello) {
   EXPECT_EQ(exporter.value(R"(my_cpu_percents{endpoint="b",method="reported"})"), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(, TokenTest,
-                         ::testing::ValuesIn(std::vector<TokenCase>{
-                             {"Right", with_token("a", "token-a"), nullptr},
-                             {"OfAnyName", with_token("z", "token-all"), nullptr},
-                             {"OfAnyNameForAListedOne", with_token("listed", "token-all"), nullptr},
+INSTANTIATE_TEST_SUITE_P(
+    , TokenTest,
+    ::testing::ValuesIn(std::vector<TokenCase>{
+        {"Right", with_token("a", "token-a"), nullptr},
+        {"OfAnyName", with_token("z", "token-all"), nullptr},
+        {"OfAnyNameForAListedOne", with_token("listed", "token-all"), nullptr},
         {"OfAnyNameForOneWithATokenOfItsOwn", with_token("b", "token-all"), "endpoint_denied"},
-                             {"Missing", hello_line("a"), "unauthorized"},
-                             {"Empty", with_token("a", ""), "unauthorized"},
-                             {"Wrong", with_token("a", "token-x"), "unauthorized"},
-                             {"OtherCase", with_token("a", "TOKEN-A"), "unauthorized"},
-                             {"Longer", with_token("a", "token-a "), "unauthorized"},
-                             {"Prefix", with_token("a", "token-"), "unauthorized"},
-                             {"OfAnotherName", with_token("b", "token-a"), "endpoint_denied"},
-                             {"OfAnUnknownName", with_token("c", "token-a"), "endpoint_denied"},
-                             {"Expired", with_token("old", "token-old"), "unauthorized"},
-                             {"HashInItsPlace", with_token("a", std::string(64, '0')),
-                              "unauthorized"},
-                         }),
-                         [](const auto& test) { return std::string(test.param.name); });
+        {"Missing", hello_line("a"), "unauthorized"},
+        {"Empty", with_token("a", ""), "unauthorized"},
+        {"Wrong", with_token("a", "token-x"), "unauthorized"},
+        {"OtherCase", with_token("a", "TOKEN-A"), "unauthorized"},
+        {"Longer", with_token("a", "token-a "), "unauthorized"},
+        {"Prefix", with_token("a", "token-"), "unauthorized"},
+        {"OfAnotherName", with_token("b", "token-a"), "endpoint_denied"},
+        {"OfAnUnknownName", with_token("c", "token-a"), "endpoint_denied"},
+        {"Expired", with_token("old", "token-old"), "unauthorized"},
+        {"HashInItsPlace", with_token("a", std::string(64, '0')), "unauthorized"},
+    }),
+    [](const auto& test) { return std::string(test.param.name); });
 
 // Certificates.
 
@@ -543,6 +543,31 @@ TEST_F(ReloadTest, ABadTokensFileChangesNothing) {
   replace("tokens", line_of("a", "token-a") + line_of("b", "token-b"));
   wait_for_reload(exporter, "1");
   const auto b = connected(exporter, with_token("b", "token-b"));
+}
+
+TEST_F(ReloadTest, AnEmptiedTokensFileChangesNothing) {
+  RunningExporter exporter(with_tokens(line_of("a", "token-a")));
+  const auto a = connected(exporter, with_token("a", "token-a"));
+  file("tokens", "");
+  wait_for_reload(exporter, "0");
+  EXPECT_TRUE(is_still_in(*a));
+}
+
+TEST_F(ReloadTest, ATokensFileWithNothingButACommentLetsNobodyIn) {
+  RunningExporter exporter(with_tokens(line_of("a", "token-a")));
+  const auto a = connected(exporter, with_token("a", "token-a"));
+  replace("tokens", "# nobody\n");
+  EXPECT_EQ(code_in(a->read_line()), "unauthorized");
+}
+
+TEST_F(ReloadTest, AuthoritiesWithoutTheirListsChangeNothing) {
+  const TestCertificate of_a(client("a"), &ca_);
+  RunningExporter exporter(with_client_certificates(ca_.revocation_list({&of_a})));
+  replace("clients.pem", ca_.certificate_pem());
+  wait_for_reload(exporter, "0");
+  TlsClient agent(exporter.ingest_port(), own_of(of_a));
+  agent.send(hello_line("a"));
+  EXPECT_FALSE(agent.read_line());
 }
 
 TEST_F(ReloadTest, AMissingTokensFileChangesNothing) {

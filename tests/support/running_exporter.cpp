@@ -1,5 +1,7 @@
 #include "tests/support/running_exporter.hpp"
 
+#include <signal.h>
+
 #include <utility>
 
 #include <asio/post.hpp>
@@ -19,6 +21,7 @@ exporter::ExporterOptions on_free_ports(exporter::ExporterOptions options) {
 
 RunningExporter::RunningExporter(exporter::ExporterOptions options, exporter::SessionLimits limits)
     : exporter_(io_, on_free_ports(std::move(options)), limits) {
+  ::signal(SIGPIPE, SIG_IGN);  // as the program does
   exporter_.start();
   thread_ = std::thread([this] { exporter::run_in_batches(io_); });
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -41,6 +43,7 @@ class RunningLink {
               {[this](const Welcome& welcome) { note_welcome(welcome); },
                [this](const CpuSample& sample) { note_acknowledged(sample); },
                [this] { ++disconnects; }}) {
+    ::signal(SIGPIPE, SIG_IGN);  // as the program does
     link_.start();
     thread_ = std::thread([this] { io_.run(); });
   }
