@@ -423,6 +423,11 @@ void WebConnection::enforce_deadlines(Clock::time_point now) {
   if (now >= deadline_) on_late();
 }
 
+void WebConnection::forgive(Clock::duration pause) {
+  deadline_ += pause;
+  progress_at_ += pause;
+}
+
 void WebConnection::on_late() {
   if (stage_ == Stage::asking) {
     cut(WebRefusal::head_timeout, "no whole request in time");

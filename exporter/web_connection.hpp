@@ -90,6 +90,9 @@ class WebConnection : public std::enable_shared_from_this<WebConnection> {
 
   void enforce_deadlines(Clock::time_point now);
 
+  /// The exporter was not running for `pause`: the client gets that much longer.
+  void forgive(Clock::duration pause);
+
   /// Ends it now, visibly cut, and counts why.
   void cut(WebRefusal reason, std::string_view why);
 

@@ -19,6 +19,7 @@ using asio::ip::tcp;
 /// So many connections of one address are no browser, and no Prometheus that waits for its scrapes.
 constexpr std::size_t kCrowd = 32;
 constexpr std::chrono::milliseconds kSweepInterval{100};
+constexpr std::chrono::milliseconds kOwnPause{1000};  ///< a sweep this late was not only busy
 constexpr std::chrono::milliseconds kMinAcceptPause{10};
 constexpr std::chrono::milliseconds kMaxAcceptPause{250};
 
@@ -305,7 +306,11 @@ asio::awaitable<void> WebGate::keep_deadlines() {
     }
     co_await sweep_.async_wait(net::use_nothrow);
     const auto now = Clock::now();
-    for (const auto& [id, connection] : connections_) connection->enforce_deadlines(now);
+    const auto lateness = now - sweep_.expiry();
+    for (const auto& [id, connection] : connections_) {
+      if (lateness > kOwnPause) connection->forgive(lateness);
+      connection->enforce_deadlines(now);
+    }
     if (is_closing_ || (stop_at_ && now >= *stop_at_)) end_what_may();
   }
 }

@@ -5,11 +5,13 @@ import concurrent.futures
 import http.client
 import os
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
 import tempfile
 import threading
+import time
 
 import harness
 
@@ -341,6 +343,23 @@ class Crowded(WebGate):
         self.assertGreaterEqual(page.value(REFUSED, reason="capacity"), 200)
         self.assertLessEqual(page.value("process_open_fds"), 256)
         self.assertFalse(any("cannot accept" in line for line in exporter.err), exporter.said())
+
+
+class Suspended(WebGate):
+
+    HEAD_TIMEOUT_S = 10
+
+    def test_the_exporters_own_pause_is_no_fault_of_its_clients(self):
+        exporter = self.start_exporter()
+        with socket.create_connection(("127.0.0.1", exporter.web_port), timeout=30) as client:
+            client.sendall(b"GET /-/healthy HTTP/1.1\r\n")
+            self.assertEqual(exporter.get("/-/healthy")[0], 200)
+            exporter.send_signal(signal.SIGSTOP)
+            time.sleep(self.HEAD_TIMEOUT_S + 1)
+            exporter.send_signal(signal.SIGCONT)
+            harness.wait_until(lambda: exporter.get("/-/healthy")[0] == 200, "it runs again")
+            client.sendall(b"\r\n")
+            self.assertIn(b" 200 ", client.recv(100))
 
 
 class Stopping(WebGate):

@@ -1,6 +1,5 @@
 // The HTTP side, with the real civetweb.
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -88,7 +87,6 @@ class WebServerLargePage : public testing::Test {
   static RunningGate::Settings settings() {
     RunningGate::Settings settings;
     settings.big_machines = 40;
-    settings.limits.progress_timeout = std::chrono::milliseconds(200);
     return settings;
   }
 
