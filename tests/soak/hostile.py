@@ -18,7 +18,8 @@ import sys
 
 CONNECT_DEADLINE_S = 10.0
 BETWEEN_BYTES_S = (0.5, 3.0)
-BEFORE_COMING_BACK_S = (0.05, 0.5)
+BEFORE_COMING_BACK_S = (0.5, 5.0)
+LINES_OF_A_CONNECTION = 4
 HELLO = b'{"type":"hello","protocol":1,"endpoint":"loris","labels":{"a":"' + b"x" * 2000
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: loris\r\nX-Padding: " + b"x" * 4000
 SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: slow\r\nConnection: close\r\n\r\n"
@@ -80,11 +81,11 @@ class Harm:
                 await asyncio.sleep(0.5)
 
     async def _throw_garbage(self, rate):
-        """So many lines a second, each on a connection of its own."""
+        """So many lines a second, a few on each connection: no more is read of who begins so."""
         clock = asyncio.get_running_loop().time
         due, running = clock(), set()
         while True:
-            due += 1 / rate
+            due += LINES_OF_A_CONNECTION / rate
             if len(running) < 2 * rate:
                 task = asyncio.ensure_future(self._garbage())
                 running.add(task)
@@ -94,8 +95,8 @@ class Harm:
     async def _garbage(self):
         with contextlib.suppress(OSError, TimeoutError):
             async with connection(self._arguments.ingest) as (reader, writer):
-                writer.write(random.choice(GARBAGE)())
-                self.done["garbage lines"] += 1
+                writer.write(b"".join(random.choice(GARBAGE)() for _ in range(LINES_OF_A_CONNECTION)))
+                self.done["garbage lines"] += LINES_OF_A_CONNECTION
                 await asyncio.wait_for(reader.read(4096), CONNECT_DEADLINE_S)
 
 
@@ -106,7 +107,7 @@ GARBAGE = (
     lambda: b"[" * 300 + b"\n",
     lambda: b"POST / HTTP/1.1\r\nHost: a\r\n\r\n",
     lambda: b'{"type":"hello","protocol":99,"endpoint":"a"}\n',
-    lambda: b"x" * 5000,
+    lambda: b"x" * 5000 + b"\n",
     lambda: client_hello()[: random.randrange(6, 200)] + b"\n",
     lambda: b"\n",
 )

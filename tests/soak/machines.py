@@ -32,7 +32,6 @@ class Machine:
         boot_id.write_text(f"{draw(16**8):08x}-3f0e-4d43-9f65-{draw(16**12):012x}\n")
         self._raw = [[ticks + draw(ticks + 1) for ticks in FIRST_TICKS] for _ in range(CPUS)]
         self.clean = [list(cpu) for cpu in self._raw]
-        self.was_suspended = False
         self._events = 1000
         self._stat = os.open(self.procfs / "stat", os.O_WRONLY | os.O_CREAT, 0o644)
         self._write()
@@ -55,7 +54,6 @@ class Machine:
 
     def suspend(self, ticks):
         """It slept, and the idle time of its CPUs reads less by so much, which is no true step."""
-        self.was_suspended = True
         for raw in self._raw:
             raw[IDLE] -= ticks
         self._write()

@@ -54,7 +54,7 @@ class Member:
         self.site = site  # None: the monitoring host itself
         self.process = None
         self.is_stopped = False
-        self.kills = 0
+        self.was_suspended = False
 
     def start(self):
         self.process = self._fleet.start_agent(self)
@@ -62,10 +62,12 @@ class Member:
     def is_running(self):
         return self.process is not None and not self.is_stopped
 
+    def has_kernels_counters(self):
+        return not self.was_suspended
+
     def kill(self):
         self.process.kill()
         self.process = None
-        self.kills += 1
 
     def signal(self, number):
         self.process.signal(number)
@@ -183,7 +185,7 @@ class Havoc:
     def _kill_agent(self):
         # A machine that was suspended counts from then on above its kernel: an agent that starts
         # there loses the time of its own absence, as docs/metrics.md says.
-        member = self._some_agent(self._has_true_counters)
+        member = self._some_agent(Member.has_kernels_counters)
         if not member:
             return self._in(1.0, self._kill_agent)
         member.kill()
@@ -261,18 +263,14 @@ class Havoc:
 
     # Machines that sleep
 
-    @staticmethod
-    def _has_true_counters(member):
-        return not member._fleet.machines[member.name].was_suspended
-
     def _suspend(self):
         def may_speak(member):
             return not (self._fleet.sites and self._fleet.sites.is_cut(member.site))
-        member = self._some_agent(self._has_true_counters, may_speak)
+        member = self._some_agent(Member.has_kernels_counters, may_speak)
         if not member or self._exporter_is_paused:
             return self._in(1.0, self._suspend)
         names = [member.name]
-        self._fleet.machines[member.name].was_suspended = True  # from here on it is not killed
+        member.was_suspended = True
         self._fleet.machines.hold(names)
         self.counts["suspends"] += 1
         self._in(0.2, lambda: self._sleep(member, BACK_DEADLINE_S))
