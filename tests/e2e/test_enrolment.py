@@ -209,7 +209,7 @@ class Enrolment(harness.EndToEndTest):
         self.assertLess(took, ENROLMENT_DEADLINE_S)
         self.assertEqual(sorted(path.name for path in self.target.state.iterdir()), [".lock", "join"])
         self.assertEqual(sorted(path.name for path in self.monitor.state.iterdir()),
-                         ["address", "ca-key.pem", "ca.pem", "exporter.pem", "tokens"])
+                         [".lock", "address", "ca-key.pem", "ca.pem", "exporter.pem", "tokens"])
         for machine in (self.target, self.monitor):
             self.assertEqual(machine.state.stat().st_mode & 0o777, 0o700)
             for path in machine.state.iterdir():
