@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/joining.hpp"
 #include "agent/openssl.hpp"
 #include "agent/proc_mounts.hpp"
 #include "agent/process_cost.hpp"
@@ -275,6 +276,9 @@ void Agent::on_welcome(const Welcome& welcome) {
   // A peak that left the window before it was pushed would be seen by nobody.
   sampler_.set_peak_window(std::max(welcome.peak_window, options_.push_interval));
   if (welcome.resume && !was_welcomed_) go_on_from(*welcome.resume);
+  if (!was_welcomed_ && !options_.join_line.empty()) {
+    keep_join_line(options_.state_directory, options_.join_line);
+  }
   was_welcomed_ = true;
   // This exporter knows nothing yet of what is said rarely.
   slow_pushed_at_.reset();

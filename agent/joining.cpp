@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxPastedBytes = 2 * kMaxJoinLineBytes;  ///< with white space around it
 
+std::string text_of(const std::string& line) { return line + "\n"; }
+
 }  // namespace
 
 std::string read_pasted_line() {
@@ -37,11 +39,20 @@ std::optional<std::string> recall_join_line(const std::string& directory) {
   return read_state_file(directory, kJoinFile, kMaxPastedBytes);
 }
 
-void keep_join_line(const std::string& directory, const std::string& line) {
-  const std::string text = line + "\n";
+bool keep_first_join_line(const std::string& directory, const std::string& line) {
   StateDirectory files(directory);
   files.lock();
-  if (files.read(kJoinFile, kMaxPastedBytes) != text) files.write(kJoinFile, text);
+  const auto kept = files.read(kJoinFile, kMaxPastedBytes);
+  if (!kept) files.write(kJoinFile, text_of(line));
+  return kept.value_or(text_of(line)) == text_of(line);
+}
+
+void keep_join_line(const std::string& directory, const std::string& line) {
+  StateDirectory files(directory);
+  files.lock();
+  if (files.read(kJoinFile, kMaxPastedBytes) != text_of(line)) {
+    files.write(kJoinFile, text_of(line));
+  }
 }
 
 }  // namespace cpu_monitor::agent

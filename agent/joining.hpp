@@ -20,6 +20,9 @@ inline constexpr const char* kJoinFile = "join";
 /// What the machine was told when it joined; none if it never did.
 [[nodiscard]] std::optional<std::string> recall_join_line(const std::string& directory);
 
+/// Keeps it for the starts to come, if none is kept yet.  Whether it is the one that is kept.
+bool keep_first_join_line(const std::string& directory, const std::string& line);
+
 /// Keeps it for the starts to come, in place of another; the same one is left untouched.  It is the
 /// owner's alone.
 void keep_join_line(const std::string& directory, const std::string& line);

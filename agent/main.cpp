@@ -29,8 +29,13 @@ cpu_monitor::agent::JoinSources join_sources() {
 void join(const cpu_monitor::agent::AgentOptions& options) {
   using namespace cpu_monitor;
   ::signal(SIGHUP, SIG_IGN);  // until there is somebody to hear it: its default is the end
-  agent::keep_join_line(options.state_directory, options.join_line);
-  log::info("joined; from now on no flag is needed", {{"kept_in", options.state_directory}});
+  if (agent::keep_first_join_line(options.state_directory, options.join_line)) {
+    log::info("joined; from now on no flag is needed", {{"kept_in", options.state_directory}});
+  } else {
+    log::info(
+        "joining anew; until the exporter has welcomed this machine, what it joined before is kept",
+        {{"kept_in", options.state_directory}});
+  }
   if (options.is_join_line_public) {
     log::warn(
         "all users of this machine can read the line of --join in the list of processes; "

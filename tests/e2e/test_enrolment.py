@@ -233,6 +233,27 @@ class Enrolment(harness.EndToEndTest):
         self.paste(line).wait_for_log(msg="connected", endpoint="web-1")
         self.assertEqual((self.target.state / "join").read_text(), kept)
 
+    def test_a_line_that_is_not_welcomed_replaces_none_that_is_kept(self):
+        self.enroll_and_serve("web-1")
+        first = self.paste(self.line_in(self.enroll("web-1")))
+        first.wait_for_log(msg="connected", endpoint="web-1")
+        self.assert_stops(first)
+        kept = (self.target.state / "join").read_text()
+
+        revoked = self.line_in(self.enroll("web-2"))
+        self.revoke("web-2")
+        second = self.paste(revoked)
+        second.wait_for_log(msg="refused by the exporter (unauthorized)")
+        self.assertEqual((self.target.state / "join").read_text(), kept)
+        self.assert_stops(second)
+
+        good = self.line_in(self.enroll("web-3"))
+        third = self.paste(good)
+        third.wait_for_log(msg="connected", endpoint="web-3")
+        harness.wait_until(lambda: (self.target.state / "join").read_text() == good + "\n",
+                           "the line of web-3 in place of that of web-1")
+        self.assert_stops(third)
+
     def test_an_exporter_goes_on_with_what_was_enrolled(self):
         exporter, command = self.enroll_and_serve("web-1")
         self.run_command(command)

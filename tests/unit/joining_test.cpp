@@ -57,6 +57,18 @@ TEST_F(JoinFileTest, ReplacesAnotherLine) {
   EXPECT_EQ(recall_join_line(directory_), "another\n");
 }
 
+TEST_F(JoinFileTest, KeepsTheFirstLineAtOnce) {
+  EXPECT_TRUE(keep_first_join_line(directory_, "a line"));
+  EXPECT_EQ(recall_join_line(directory_), "a line\n");
+  EXPECT_TRUE(keep_first_join_line(directory_, "a line"));
+}
+
+TEST_F(JoinFileTest, KeepsAnotherLineOnlyWhenToldTo) {
+  keep_join_line(directory_, "a line");
+  EXPECT_FALSE(keep_first_join_line(directory_, "another"));
+  EXPECT_EQ(recall_join_line(directory_), "a line\n");
+}
+
 TEST_F(JoinFileTest, RefusesWhatOthersCanRead) {
   keep_join_line(directory_, "a line");
   ::chmod(file_.c_str(), 0644);
