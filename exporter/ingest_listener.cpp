@@ -13,7 +13,6 @@
 #include "common/log.hpp"
 #include "exporter/agent_session.hpp"
 #include "exporter/legacy_session.hpp"
-#include "exporter/listening.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -23,17 +22,11 @@ using asio::ip::tcp;
 constexpr std::chrono::milliseconds kSweepInterval{250};
 constexpr std::chrono::milliseconds kOwnPause{1000};  ///< a sweep this late was not only busy
 constexpr std::chrono::milliseconds kStopLinger{1000};
-constexpr std::chrono::milliseconds kMinAcceptPause{10};
-constexpr std::chrono::milliseconds kMaxAcceptPause{1000};
 constexpr int kReturnsPerSecond = 500;  ///< of agents, after a restart
 
 /// Tokens and certificates end while their agents are connected.
 constexpr std::chrono::seconds kBetweenJudgements{5};
 constexpr int kJudgedAtOnce = 100;
-
-/// A handshake of TLS costs about 0.4 ms: they shall not take the time of those who are in.
-constexpr double kHandshakesPerSecond = 1000;
-constexpr double kHandshakeBurst = 100;
 
 /// Attempts of one address that may fail.  A site of a thousand agents with a wrong token makes
 /// four a second.
@@ -77,7 +70,7 @@ IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& f
                  failures_.count(place_of(address), std::chrono::steady_clock::now());
                }},
       sweep_(io),
-      handshakes_(kHandshakesPerSecond, kHandshakeBurst, std::chrono::steady_clock::now()),
+      handshakes_(handshake_pace()),
       failures_(kFailuresPerSecond, kFailureBurst, kMaxFailingPlaces),
       random_(std::random_device{}()) {
   for (const HostPort& address : settings_.addresses) acceptors_.push_back(listen(address));
@@ -98,7 +91,7 @@ void IngestListener::start() {
     if (failure) std::rethrow_exception(failure);  // out of io_context::run, to main
   };
   for (tcp::acceptor& acceptor : acceptors_) {
-    asio::co_spawn(io_, accept_for_ever(acceptor), on_end);
+    asio::co_spawn(io_, accept_for_ever(acceptor, admission()), on_end);
   }
   asio::co_spawn(io_, keep_deadlines(), on_end);
 }
@@ -138,33 +131,24 @@ std::vector<HostPort> IngestListener::addresses() const {
   return addresses;
 }
 
-asio::awaitable<void> IngestListener::accept_for_ever(tcp::acceptor& acceptor) {
-  asio::steady_timer again(io_);
-  auto pause = kMinAcceptPause;
-  while (!stop_deadline_) {
-    auto [ec, socket] = co_await acceptor.async_accept(net::use_nothrow);
-    if (stop_deadline_) co_return;
-    if (!ec) {
-      pause = kMinAcceptPause;
-      const bool is_served = admit(std::move(socket));
-      if (is_served && context_.trust->tls()) {
-        const auto now = std::chrono::steady_clock::now();
-        handshakes_.take(now);
-        again.expires_after(handshakes_.debt(now));
-        co_await again.async_wait(net::use_nothrow);
-      }
-      continue;
-    }
-    if (ec == asio::error::connection_aborted) continue;  // it left while it waited in line
-    // Out of descriptors or memory: trying at once would only spin.
-    if (const auto held_back = accept_log_.admit(std::chrono::steady_clock::now())) {
+Admission IngestListener::admission() {
+  using Clock = std::chrono::steady_clock;
+  Admission admission;
+  admission.is_over = [this] { return stop_deadline_.has_value(); };
+  admission.admit = [this](tcp::socket socket) {
+    const bool is_served = admit(std::move(socket));
+    if (!is_served || !context_.trust->tls()) return Clock::duration(0);
+    const auto now = Clock::now();
+    handshakes_.take(now);
+    return Clock::duration(handshakes_.debt(now));
+  };
+  admission.on_failure = [this](std::string_view reason) {
+    if (const auto held_back = accept_log_.admit(Clock::now())) {
       log::warn("cannot accept connections",
-                {{"reason", ec.message()}, {"not_logged", std::to_string(*held_back)}});
+                {{"reason", reason}, {"not_logged", std::to_string(*held_back)}});
     }
-    again.expires_after(pause);
-    co_await again.async_wait(net::use_nothrow);
-    pause = std::min(2 * pause, kMaxAcceptPause);
-  }
+  };
+  return admission;
 }
 
 /// Returns whether it is served.
@@ -314,14 +298,22 @@ asio::awaitable<void> IngestListener::keep_deadlines() {
   while (!stop_deadline_ || !sessions_.empty()) {
     sweep_.expires_after(kSweepInterval);
     co_await sweep_.async_wait(net::use_nothrow);
-    const auto lateness = std::chrono::steady_clock::now() - sweep_.expiry();
-    if (lateness > kOwnPause) forgive(lateness);
-    enforce_deadlines();
-    if (std::chrono::steady_clock::now() - judged_at_ > kBetweenJudgements) judge_again_from(0);
-    context_.series.expire(std::chrono::steady_clock::now());
-    log_what_was_held_back();
-    fleet_.expire(Moment::now());
+    try {
+      sweep(sweep_.expiry());
+    } catch (const std::exception& failure) {  // the next one comes soon
+      log::error("the deadlines of agents were not kept", {{"reason", failure.what()}});
+    }
   }
+}
+
+void IngestListener::sweep(std::chrono::steady_clock::time_point due) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - due > kOwnPause) forgive(now - due);
+  enforce_deadlines();
+  if (now - judged_at_ > kBetweenJudgements) judge_again_from(0);
+  context_.series.expire(now);
+  log_what_was_held_back();
+  fleet_.expire(Moment::now());
 }
 
 /// This process did not run (SIGSTOP, a sleeping or swapping machine), so that what the agents sent

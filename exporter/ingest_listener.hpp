@@ -17,6 +17,7 @@
 #include "common/token_bucket.hpp"
 #include "exporter/failure_budget.hpp"
 #include "exporter/fleet.hpp"
+#include "exporter/listening.hpp"
 #include "exporter/session.hpp"
 
 namespace cpu_monitor::exporter {
@@ -61,7 +62,7 @@ class IngestListener {
   using ConnectionId = Fleet::ConnectionId;
 
   [[nodiscard]] asio::ip::tcp::acceptor listen(const HostPort& address);
-  [[nodiscard]] asio::awaitable<void> accept_for_ever(asio::ip::tcp::acceptor& acceptor);
+  [[nodiscard]] Admission admission();
   void judge_again_from(ConnectionId id);
   [[nodiscard]] bool admit(asio::ip::tcp::socket socket);
   void make_room_for_a_newcomer();
@@ -71,6 +72,7 @@ class IngestListener {
   void log_what_was_held_back();
   void on_session_end(ConnectionId id, const std::exception_ptr& failure);
   [[nodiscard]] asio::awaitable<void> keep_deadlines();
+  void sweep(std::chrono::steady_clock::time_point due);
   void forgive(std::chrono::steady_clock::duration lateness);
   void enforce_deadlines();
   void close_connection(ConnectionId id);

@@ -23,9 +23,11 @@ bool WebAccess::is_allowed(const net::TlsSession& client) const {
          (std::ranges::any_of(names->dns, is_one) || std::ranges::any_of(names->uris, is_one));
 }
 
-bool WebAccess::is_guarded() const {
-  return passwords_ != nullptr || (config_.tls && !config_.tls->client_ca_file.empty());
+bool WebAccess::asks_for_certificate() const {
+  return config_.tls && !config_.tls->client_ca_file.empty();
 }
+
+bool WebAccess::is_guarded() const { return passwords_ != nullptr || asks_for_certificate(); }
 
 std::vector<std::string> files_of(const WebConfig& config, const std::string& config_file) {
   std::vector<std::string> files;

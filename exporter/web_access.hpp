@@ -33,6 +33,7 @@ class WebAccess {
 
   /// Whether a client has to prove anything.
   [[nodiscard]] bool is_guarded() const;
+  [[nodiscard]] bool asks_for_certificate() const;
 
  private:
   WebConfig config_;

@@ -9,7 +9,6 @@
 #include <asio/post.hpp>
 
 #include "common/net/stream.hpp"
-#include "exporter/listening.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -20,12 +19,18 @@ using asio::ip::tcp;
 constexpr std::size_t kCrowd = 32;
 constexpr std::chrono::milliseconds kSweepInterval{100};
 constexpr std::chrono::milliseconds kOwnPause{1000};  ///< a sweep this late was not only busy
-constexpr std::chrono::milliseconds kMinAcceptPause{10};
-constexpr std::chrono::milliseconds kMaxAcceptPause{250};
 
-/// A handshake of TLS costs about 0.4 ms: they shall not take the time of those who are in.
-constexpr double kHandshakesPerSecond = 1000;
-constexpr double kHandshakeBurst = 100;
+/// What no reload may take away: half a file that is being written would open the door.
+std::optional<std::string> why_not(const WebAccess& next, const WebAccess& current) {
+  if (current.tls() && !next.tls()) return "gives the web addresses no TLS any more";
+  if (current.passwords() != nullptr && next.passwords() == nullptr) {
+    return "asks for no password any more";
+  }
+  if (current.asks_for_certificate() && !next.asks_for_certificate()) {
+    return "asks for no client certificate any more";
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -69,7 +74,7 @@ WebGate::WebGate(Settings settings, WebServer& server, SelfMetrics& metrics)
                }},
       access_of_newcomers_(access_),
       sweep_(io_),
-      handshakes_(kHandshakesPerSecond, kHandshakeBurst, Clock::now()),
+      handshakes_(handshake_pace()),
       verdicts_(std::make_shared<Verdicts>(*this)) {
   for (const HostPort& address : settings_.addresses) {
     try {
@@ -103,7 +108,7 @@ void WebGate::start() {
     if (failure) std::rethrow_exception(failure);  // out of io_context::run, to the log
   };
   for (tcp::acceptor& acceptor : acceptors_) {
-    asio::co_spawn(io_, accept_for_ever(acceptor), on_end);
+    asio::co_spawn(io_, accept_for_ever(acceptor, admission()), on_end);
   }
   asio::co_spawn(io_, keep_deadlines(), on_end);
   thread_ = std::thread([this] { run(); });
@@ -140,6 +145,10 @@ std::shared_ptr<const WebAccess> WebGate::load_access(const WebAccess* predecess
 
 void WebGate::reload() {
   std::shared_ptr<const WebAccess> access = load_access(access_.get());
+  if (const auto fault = why_not(*access, *access_)) {
+    throw std::runtime_error(settings_.config_file + ": " + *fault +
+                             "; if that is meant, restart the exporter");
+  }
   std::erase_if(former_access_, [](const auto& former) { return former.use_count() == 1; });
   former_access_.push_back(std::exchange(access_, access));
   asio::post(io_, [this, access = std::move(access)] { access_of_newcomers_ = access; });
@@ -176,32 +185,23 @@ std::optional<std::chrono::system_clock::time_point> WebGate::ca_not_after() con
 
 // Newcomers.
 
-asio::awaitable<void> WebGate::accept_for_ever(tcp::acceptor& acceptor) {
-  asio::steady_timer again(io_);
-  auto pause = kMinAcceptPause;
-  while (!is_closing_) {
-    auto [ec, socket] = co_await acceptor.async_accept(net::use_nothrow);
-    if (is_closing_) co_return;
+Admission WebGate::admission() {
+  Admission admission;
+  admission.is_over = [this] { return is_closing_; };
+  admission.admit = [this](tcp::socket socket) {
+    admit(std::move(socket));
+    if (!access_of_newcomers_->tls()) return Clock::duration(0);
     const auto now = Clock::now();
-    if (!ec) {
-      pause = kMinAcceptPause;
-      admit(std::move(socket));
-      if (!access_of_newcomers_->tls()) continue;
-      handshakes_.take(now);
-      again.expires_after(handshakes_.debt(now));
-      co_await again.async_wait(net::use_nothrow);
-      continue;
-    }
-    if (ec == asio::error::connection_aborted) continue;  // it left while it waited in line
-    // Out of descriptors or memory: trying at once would only spin.
-    if (const auto held_back = accept_log_.admit(now)) {
+    handshakes_.take(now);
+    return Clock::duration(handshakes_.debt(now));
+  };
+  admission.on_failure = [this](std::string_view reason) {
+    if (const auto held_back = accept_log_.admit(Clock::now())) {
       log::warn("cannot accept web connections",
-                {{"reason", ec.message()}, {"not_logged", std::to_string(*held_back)}});
+                {{"reason", reason}, {"not_logged", std::to_string(*held_back)}});
     }
-    again.expires_after(pause);
-    co_await again.async_wait(net::use_nothrow);
-    pause = std::min(2 * pause, kMaxAcceptPause);
-  }
+  };
+  return admission;
 }
 
 void WebGate::admit(tcp::socket socket) {
@@ -305,14 +305,21 @@ asio::awaitable<void> WebGate::keep_deadlines() {
       sweep_.expires_after(kSweepInterval);
     }
     co_await sweep_.async_wait(net::use_nothrow);
-    const auto now = Clock::now();
-    const auto lateness = now - sweep_.expiry();
-    for (const auto& [id, connection] : connections_) {
-      if (lateness > kOwnPause) connection->forgive(lateness);
-      connection->enforce_deadlines(now);
+    try {
+      sweep(sweep_.expiry());
+    } catch (const std::exception& failure) {  // the next one comes soon
+      log::error("the deadlines of web clients were not kept", {{"reason", failure.what()}});
     }
-    if (is_closing_ || (stop_at_ && now >= *stop_at_)) end_what_may();
   }
+}
+
+void WebGate::sweep(Clock::time_point due) {
+  const auto now = Clock::now();
+  for (const auto& [id, connection] : connections_) {
+    if (now - due > kOwnPause) connection->forgive(now - due);
+    connection->enforce_deadlines(now);
+  }
+  if (is_closing_ || (stop_at_ && now >= *stop_at_)) end_what_may();
 }
 
 /// Those who wait for us, or read what they were promised, may go on to the end of the linger.

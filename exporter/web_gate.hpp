@@ -19,6 +19,7 @@
 #include "common/log.hpp"
 #include "common/net/asio.hpp"
 #include "common/token_bucket.hpp"
+#include "exporter/listening.hpp"
 #include "exporter/self_metrics.hpp"
 #include "exporter/web_access.hpp"
 #include "exporter/web_connection.hpp"
@@ -58,7 +59,8 @@ class WebGate {
   void stop();
 
   /// Reads the configuration and its files anew, for connections to come.  Throws
-  /// std::runtime_error, and keeps what it had.
+  /// std::runtime_error, and keeps what it had; also when TLS, passwords or client certificates
+  /// would be gone.
   void reload();
 
   /// Those whose change calls for a reload; none without a configuration.
@@ -85,7 +87,7 @@ class WebGate {
   void run();
 
   // On the gate's thread:
-  [[nodiscard]] asio::awaitable<void> accept_for_ever(asio::ip::tcp::acceptor& acceptor);
+  [[nodiscard]] Admission admission();
   void admit(asio::ip::tcp::socket socket);
   [[nodiscard]] bool make_room_for(const std::string& place);
   [[nodiscard]] bool displace_one(const std::function<bool(const WebConnection&)>& may_go);
@@ -93,6 +95,7 @@ class WebGate {
   [[nodiscard]] std::map<std::string_view, std::size_t> connections_by_place() const;
   void on_connection_end(ConnectionId id, const std::exception_ptr& failure);
   [[nodiscard]] asio::awaitable<void> keep_deadlines();
+  void sweep(Clock::time_point due);
   void end_what_may();
   void refused(WebRefusal reason, std::string_view peer, std::string_view why);
   void judge(const std::shared_ptr<WebConnection>& connection, std::string_view authorization);

@@ -233,9 +233,17 @@ class Reloaded(WebGate):
         exporter.config.write_text("basic_auth_users: {prometheus: plain}\n")
         exporter.wait_for_page(lambda page: page.value(RELOADED) == 0, "the reload failed")
         self.assertEqual(exporter.get("/", password=None)[0], 401)
-        exporter.config.write_text("")
+        exporter.config.write_text(USERS)
         exporter.wait_for_page(lambda page: page.value(RELOADED) == 1, "the reload succeeded")
-        self.assertEqual(exporter.get("/", password=None)[0], 200)
+
+    def test_an_emptied_configuration_opens_no_door(self):
+        exporter = self.start_guarded(USERS)
+        exporter.config.write_text("")
+        exporter.wait_for_page(lambda page: page.value(RELOADED) == 0, "the reload failed")
+        self.assertEqual(exporter.get("/", password=None)[0], 401)
+        exporter.wait_for_log(
+            reason=f"{exporter.config}: asks for no password any more; if that is meant, restart "
+                   "the exporter")
 
 
 class Doors(WebGate):
