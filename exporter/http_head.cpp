@@ -45,6 +45,27 @@ std::optional<std::size_t> end_of_head(std::string_view text, std::size_t from) 
   return end < bare_end ? end + kEmptyLine.size() : bare_end + kBareEmptyLine.size();
 }
 
+bool asks_for_path(std::string_view head) {
+  for (std::size_t i = head.find('\r'); i != std::string_view::npos; i = head.find('\r', i + 1)) {
+    if (!head.substr(i + 1).starts_with('\n')) return false;
+  }
+  const std::string_view line = take_line(head);
+  const std::size_t method_end = line.find(' ');
+  return method_end != 0 && method_end != std::string_view::npos &&
+         line.substr(method_end + 1).starts_with('/');
+}
+
+std::string without_header(std::string_view head, std::string_view name) {
+  std::string text(take_line(head));
+  text += '\n';
+  while (!head.empty()) {
+    const std::string_view line = take_line(head);
+    if (equal_but_for_case(line.substr(0, line.find(':')), name)) continue;
+    text.append(line) += '\n';
+  }
+  return text;
+}
+
 std::optional<std::string_view> only_header(std::string_view head, std::string_view name) {
   std::optional<std::string_view> value;
   take_line(head);  // the request line

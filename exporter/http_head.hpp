@@ -24,6 +24,13 @@ inline constexpr std::string_view kCommonHeaderLines =
 /// for one too).  None when it is not there yet.  Looks at `text` from `from` on.
 [[nodiscard]] std::optional<std::size_t> end_of_head(std::string_view text, std::size_t from = 0);
 
+/// Whether it asks for a path of this server, in lines that every reader divides alike.  Only a
+/// proxy is asked for whole addresses, and only OPTIONS for `*`.
+[[nodiscard]] bool asks_for_path(std::string_view head);
+
+/// The head without the lines of that name, which is given in lower case.
+[[nodiscard]] std::string without_header(std::string_view head, std::string_view name);
+
 /// The value of the only header with that name; none when there is none, or more than one.  `name`
 /// in lower case.  The view is one of `head`.
 [[nodiscard]] std::optional<std::string_view> only_header(std::string_view head,

@@ -35,6 +35,7 @@ enum class WebRefusal : std::uint8_t {
   capacity,            ///< too many connections, in all or from its address
   head_timeout,        ///< the request, or the TLS handshake before it, did not come in time
   head_too_large,      ///< the request is longer than kMaxRequestHeadBytes
+  bad_request,         ///< asks for no path of this server
   tls_required,        ///< plain HTTP on a port that speaks HTTPS
   tls_unexpected,      ///< TLS on a port that speaks plain HTTP
   tls_handshake,       ///< the handshake failed
@@ -45,8 +46,8 @@ enum class WebRefusal : std::uint8_t {
   page_failed,         ///< the page could not be made, or not to its end
   stopping,            ///< the exporter stopped meanwhile
 };
-inline constexpr NameTable<WebRefusal, 12> kWebRefusalNames{
-    {"capacity", "head_timeout", "head_too_large", "tls_required", "tls_unexpected",
+inline constexpr NameTable<WebRefusal, 13> kWebRefusalNames{
+    {"capacity", "head_timeout", "head_too_large", "bad_request", "tls_required", "tls_unexpected",
      "tls_handshake", "client_certificate", "unauthorized", "busy", "slow_reader", "page_failed",
      "stopping"}};
 

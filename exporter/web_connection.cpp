@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/log.hpp"
+#include "exporter/first_bytes.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -20,7 +21,6 @@ constexpr std::size_t kMaxHeldWorkers = WebContext::kMaxPages / 2;
 constexpr std::size_t kMaxBlockBytes = WebContext::kReadBytes;
 constexpr std::size_t kMaxAnswerHeadBytes = std::size_t{64} * 1024;
 
-constexpr char kTlsHandshake = 0x16;  ///< the first byte of a ClientHello's record
 /// A fatal alert of TLS: handshake_failure.
 constexpr std::string_view kTlsAlert{"\x15\x03\x01\x00\x02\x02\x28", 7};
 
@@ -85,7 +85,7 @@ asio::awaitable<bool> WebConnection::greet() {
   if (!access_->tls()) co_return true;
   const std::optional<char> first = co_await first_byte();
   if (!first) co_return false;
-  if (*first != kTlsHandshake) {
+  if (*first != kFirstByteOfTls) {
     context_.refused(WebRefusal::tls_required, peer_, "the client does not speak TLS");
     answer("400 Bad Request", "This port speaks HTTPS: the address has to begin with https://.");
     co_return false;
@@ -136,7 +136,7 @@ asio::awaitable<bool> WebConnection::read_head() {
     if (ec) co_return false;
     const std::size_t from = std::max<std::size_t>(head_.size(), 3) - 3;
     head_.append(context_.read_buffer.data(), std::min(bytes, kMaxRequestHeadBytes + 1));
-    if (head_.front() == kTlsHandshake && stream_->tls() == nullptr) {
+    if (head_.front() == kFirstByteOfTls && stream_->tls() == nullptr) {
       context_.refused(WebRefusal::tls_unexpected, peer_, "the client speaks TLS");
       stream_->send(kTlsAlert);
       co_return false;
@@ -149,6 +149,12 @@ asio::awaitable<bool> WebConnection::read_head() {
     }
     if (!end) continue;
     head_.resize(*end);  // what stands behind it belongs to no request that will be answered
+    if (!asks_for_path(head_)) {
+      context_.refused(WebRefusal::bad_request, peer_, "the request asks for no path");
+      answer("400 Bad Request", "Ask for a path, as in GET /metrics HTTP/1.1.");
+      co_return false;
+    }
+    head_ = without_header(head_, "upgrade");  // to a protocol that nobody here speaks
     co_return true;
   }
 }
@@ -310,9 +316,7 @@ void WebConnection::deliver(std::string_view bytes) {
   block_bytes_ += bytes.size();
   context_.buffered_bytes += bytes.size();
   while (!bytes.empty()) {
-    if (blocks_.empty() || blocks_.back().size() == kMaxBlockBytes) {
-      blocks_.emplace_back().reserve(kMaxBlockBytes);
-    }
+    if (blocks_.empty() || blocks_.back().size() == kMaxBlockBytes) blocks_.emplace_back();
     std::string& block = blocks_.back();
     const std::size_t fits = std::min(bytes.size(), kMaxBlockBytes - block.size());
     block.append(bytes.substr(0, fits));

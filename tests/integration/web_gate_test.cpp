@@ -117,15 +117,44 @@ TEST(WebGate, RefusesARequestWithoutEnd) {
 TEST(WebGate, PassesOnWhatCivetwebSaysOfNonsense) {
   RunningGate gate;
   for (const std::string_view request :
-       {"\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x01\x02\r\n\r\n",
-        "GET / HTTP/1.1\n\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "CONNECT web-1:80 HTTP/1.1\r\n\r\n"}) {
+       {"GET / HTTP/9.9\r\n\r\n", "BREW / HTTP/1.1\r\n\r\n", "GET /\r\n\r\n",
+        "GET /%00 HTTP/1.1\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\nno colon\n\n"}) {
     TcpClient client(gate.port());
     ASSERT_TRUE(client.send(request));
     const std::string answer = client.read_all();
     EXPECT_TRUE(answer.starts_with("HTTP/")) << request << answer;
   }
   EXPECT_EQ(http(gate.port(), "/-/healthy").status, 200);
+  EXPECT_EQ(gate.refused(WebRefusal::page_failed), 0U);
+}
+
+TEST(WebGate, RefusesWhatAsksForNoPath) {
+  RunningGate gate;
+  std::size_t requests = 0;
+  for (const std::string_view request :
+       {"\r\n\r\n", "GET\r\n\r\n", "\x01\x02\r\n\r\n", "OPTIONS * HTTP/1.1\r\n\r\n",
+        "GET http://localhost/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "CONNECT web-1:80 HTTP/1.1\r\n\r\n"}) {
+    TcpClient client(gate.port());
+    ASSERT_TRUE(client.send(request));
+    EXPECT_EQ(parse_answer(client.read_all()).status, 400) << request;
+    ++requests;
+  }
+  EXPECT_EQ(gate.refused(WebRefusal::bad_request), requests);
+}
+
+TEST(WebGate, ServesPlainlyWhoAsksForAnUpgrade) {
+  RunningGate gate;
+  for (const std::string_view protocol : {"websocket", "h2c"}) {
+    TcpClient client(gate.port());
+    ASSERT_TRUE(
+        client.send("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+                    "Upgrade: " +
+                    std::string(protocol) +
+                    "\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+    EXPECT_EQ(parse_answer(client.read_all()).status, 200) << protocol;
+  }
 }
 
 TEST(WebGate, TellsAClientOfTlsThatThePortIsPlain) {
@@ -772,9 +801,22 @@ TEST_F(WebGateConfig, ForgetsAPasswordThatIsNotThereAnymore) {
       "$2b$04$4JaLGSe7e2L6yfE6dehh3.feDEt1Pl3sZGVzQ7ncEYinKzl9Rpc62\n");
   gate.gate().reload();
   EXPECT_EQ(http(gate.port(), "/", "GET", kRight).status, 401);
-  configure("");
-  gate.gate().reload();
-  EXPECT_EQ(http(gate.port(), "/").status, 200);
+}
+
+TEST_F(WebGateConfig, OpensNoDoorAtAReload) {
+  const std::string tls = kTls;
+  for (const auto& [before, after] : {std::pair{tls + kPassword, tls},
+                                      {tls + kPassword, std::string(kPassword)},
+                                      {std::string(kPassword), std::string()},
+                                      {tls + kClientCertificates, tls + kPassword},
+                                      {tls, std::string()}}) {
+    configure(before);
+    RunningGate gate(settings());
+    configure(after);
+    EXPECT_THROW(gate.gate().reload(), std::runtime_error) << after;
+    configure(before);
+    EXPECT_NO_THROW(gate.gate().reload()) << before;
+  }
 }
 
 TEST_F(WebGateConfig, ReloadsWhileItServes) {

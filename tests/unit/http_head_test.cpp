@@ -77,6 +77,51 @@ INSTANTIATE_TEST_SUITE_P(
         HeaderCase{"NoColon", "Authorization\r\n", std::nullopt}),
     [](const auto& one) { return std::string(one.param.name); });
 
+struct PathCase {
+  const char* name;
+  std::string head;
+  bool asks;
+};
+
+class AsksForPath : public testing::TestWithParam<PathCase> {};
+
+TEST_P(AsksForPath, InLinesThatAllDivideAlike) {
+  EXPECT_EQ(asks_for_path(GetParam().head), GetParam().asks);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    HttpHead, AsksForPath,
+    testing::Values(
+        PathCase{"Root", "GET / HTTP/1.1\r\n\r\n", true},
+        PathCase{"Query", "GET /metrics?collect[]=cpu HTTP/1.1\r\nHost: a\r\n\r\n", true},
+        PathCase{"BareLineFeeds", "HEAD /-/ready HTTP/1.0\nHost: a\n\n", true},
+        PathCase{"AnyMethod", "BREW /pot HTTP/1.1\r\n\r\n", true},
+        PathCase{"WholeAddress", "GET http://web-1/metrics HTTP/1.1\r\n\r\n", false},
+        PathCase{"Star", "OPTIONS * HTTP/1.1\r\n\r\n", false},
+        PathCase{"Authority", "CONNECT web-1:80 HTTP/1.1\r\n\r\n", false},
+        PathCase{"Http2", "PRI * HTTP/2.0\r\n\r\n", false},
+        PathCase{"NoTarget", "GET\r\n\r\n", false},
+        PathCase{"EmptyTarget", "GET  HTTP/1.1\r\n\r\n", false},
+        PathCase{"TwoBlanks", "GET  / HTTP/1.1\r\n\r\n", false},
+        PathCase{"NoMethod", " / HTTP/1.1\r\n\r\n", false},
+        PathCase{"EmptyLineFirst", "\r\n\r\n", false},
+        PathCase{"Tab", "GET\t/ HTTP/1.1\r\n\r\n", false},
+        PathCase{"CarriageReturnWithinALine", "GET / HTTP/1.1\r\nA: b\rUpgrade: c\r\n\r\n", false},
+        PathCase{"TwoCarriageReturns", "GET / HTTP/1.1\r\r\n\r\n", false}),
+    [](const auto& one) { return std::string(one.param.name); });
+
+TEST(WithoutHeader, LeavesTheOthersAsTheyAre) {
+  EXPECT_EQ(without_header("GET /upgrade: HTTP/1.1\r\nUpgrade: websocket\r\nHost:  a\n"
+                           "uPGRADE:h2c\nUpgrades: x\r\n\r\n",
+                           "upgrade"),
+            "GET /upgrade: HTTP/1.1\r\nHost:  a\nUpgrades: x\r\n\r\n");
+}
+
+TEST(WithoutHeader, ChangesNothingWithoutIt) {
+  const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(without_header(head, "upgrade"), head);
+}
+
 TEST(WithHeaders, AddsThemBehindTheOthers) {
   EXPECT_EQ(with_headers("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", {{"X-Frame-Options", "deny"}}),
             "HTTP/1.1 200 OK\r\nA: b\r\nX-Frame-Options: deny\r\n\r\n");
