@@ -365,23 +365,34 @@ void Fleet::forget_process(Record& record) {
   record.facts.reset();
 }
 
-Fleet::Records::iterator Fleet::longest_unheard(bool is_expected, const Moment& now) {
-  auto longest = records_.end();
+/// Those that may make room, the longest unheard first.
+std::vector<Fleet::Records::iterator> Fleet::unheard(bool is_expected, const Moment& now) {
+  std::vector<Records::iterator> unheard;
   for (auto it = records_.begin(); it != records_.end(); ++it) {
     const Record& record = it->second;
     if (record.is_expected != is_expected || record.holder) continue;
-    if (now.steady - record.last_heard <= limits_.stale_after) continue;
-    if (longest == records_.end() || record.last_heard < longest->second.last_heard) longest = it;
+    if (now.steady - record.last_heard > limits_.stale_after) unheard.push_back(it);
   }
-  return longest;
+  std::ranges::stable_sort(unheard, {}, [](const auto& it) { return it->second.last_heard; });
+  return unheard;
+}
+
+/// Expected names that nothing is remembered of: a flood of other names shall leave them room.
+std::size_t Fleet::places_kept() const {
+  if (records_.size() + expected_.size() < limits_.max_agents) return 0;  // there is room for all
+  const auto here =
+      std::ranges::count_if(records_, [](const auto& entry) { return entry.second.is_expected; });
+  return expected_.size() - static_cast<std::size_t>(here);
 }
 
 bool Fleet::make_room(bool for_expected, const Moment& now) {
-  if (records_.size() < limits_.max_agents) return true;
-  auto leaving = longest_unheard(false, now);
-  if (leaving == records_.end() && for_expected) leaving = longest_unheard(true, now);
-  if (leaving == records_.end()) return false;
-  records_.erase(leaving);
+  const std::size_t wanted = records_.size() + 1 + (for_expected ? 0 : places_kept());
+  if (wanted <= limits_.max_agents) return true;
+  const std::size_t excess = wanted - limits_.max_agents;
+  auto leaving = unheard(false, now);
+  if (leaving.empty() && for_expected) leaving = unheard(true, now);
+  if (leaving.size() < excess) return false;
+  for (std::size_t i = 0; i < excess; ++i) records_.erase(leaving[i]);
   return true;
 }
 

@@ -125,6 +125,7 @@ class Fleet {
   /// silence_limit.  The last at most once in kTakeoverPause.  When the table is full, the name
   /// unheard longest makes room, of those that nobody holds and that were not heard for
   /// stale_after; an expected one only for another expected one, and only when there is no other.
+  /// Expected names that have not come have their places kept.
   /// A hello is no sign of life: until the first sample the name stands as it stood before, except
   /// that an earlier goodbye no longer counts.  A new name is on no page before its first sample,
   /// unless that is overdue.
@@ -247,7 +248,8 @@ class Fleet {
   static void replace_sample(Record& record, const CpuSample& sample);
   /// Forgets what stands until the process says otherwise.
   static void forget_process(Record& record);
-  [[nodiscard]] Records::iterator longest_unheard(bool is_expected, const Moment& now);
+  [[nodiscard]] std::vector<Records::iterator> unheard(bool is_expected, const Moment& now);
+  [[nodiscard]] std::size_t places_kept() const;
   [[nodiscard]] bool make_room(bool for_expected, const Moment& now);
   [[nodiscard]] Record& remember(const Hello& hello, const Moment& now);
   void hand_over(Record& record, const Hello& hello, const Identity& identity,

@@ -1722,6 +1722,33 @@ TEST(FleetCapacity, NeverEvictsAHolderForANewcomer) {
   EXPECT_EQ(refusal(fleet, hello_of("b"), 2, 10h), RefusalCode::capacity);
 }
 
+TEST(FleetCapacity, KeepsPlacesForExpectedMachinesThatHaveNotCome) {
+  Fleet fleet(limits_of(3));
+  fleet.expect({"web-1", "web-2"}, at(0s));
+  join(fleet, hello_of("flood-1"), 1, 1s);
+  EXPECT_EQ(refusal(fleet, hello_of("flood-2"), 2, 1s), RefusalCode::capacity);
+  join(fleet, hello_of("web-1"), 3, 2s);
+  EXPECT_EQ(refusal(fleet, hello_of("flood-2"), 4, 3s), RefusalCode::capacity);
+  join(fleet, hello_of("web-2"), 5, 4s);
+}
+
+TEST(FleetCapacity, KeepsNoPlaceForWhoIsNotExpectedAnyMore) {
+  Fleet fleet(limits_of(2));
+  fleet.expect({"web-1", "web-2"}, at(0s));
+  EXPECT_EQ(refusal(fleet, hello_of("a"), 1, 1s), RefusalCode::capacity);
+  fleet.expect({"web-1"}, at(2s));
+  join(fleet, hello_of("a"), 2, 3s);
+  EXPECT_EQ(refusal(fleet, hello_of("b"), 3, 3s), RefusalCode::capacity);
+}
+
+TEST(FleetCapacity, IsForExpectedMachinesAloneWhenThereAreMoreOfThem) {
+  Fleet fleet(limits_of(1));
+  fleet.expect({"web-1", "web-2"}, at(0s));
+  EXPECT_EQ(refusal(fleet, hello_of("a"), 1, 1s), RefusalCode::capacity);
+  join(fleet, hello_of("web-2"), 2, 1s);
+  EXPECT_EQ(refusal(fleet, hello_of("web-1"), 3, 2s), RefusalCode::capacity);
+}
+
 /// A full fleet of three, whose names a, b, c were heard at 0, 1 and 2 s and are free.
 class FullFleet : public testing::Test {
  protected:
@@ -1850,11 +1877,16 @@ TEST_F(FullFleet, HasRoomForAnExpectedMachineUnderAFloodOfGoneNames) {
   EXPECT_EQ(state(fleet_, 1h, "z"), AgentState::alive);
 }
 
-TEST(FleetCapacity, IsNoMatterForMachinesThatDidNotCome) {
-  Fleet fleet(limits_of(1));
-  fleet.expect({"a", "b", "c"}, at(0s));
-  join(fleet, hello_of("d"), 1, 61s);
-  EXPECT_EQ(fleet.snapshot(at(61s)).agents.size(), 4U);
+TEST_F(FullFleet, GivesAsManyPlacesAsAreNeeded) {
+  fleet_.expect({"z"}, at(3s));
+  join(fleet_, hello_of("d"), 9, 10min);
+  EXPECT_EQ(names(10min), "cdz") << "one for d, and one that is kept for z";
+}
+
+TEST_F(FullFleet, LosesNothingWhenTooFewPlacesCanBeGiven) {
+  fleet_.expect({"x", "y", "z"}, at(3s));
+  EXPECT_EQ(refusal(fleet_, hello_of("d"), 9, 10min), RefusalCode::capacity);
+  EXPECT_EQ(names(10min), "abcxyz");
 }
 
 // ---------------------------------------------------------------------------------------------
