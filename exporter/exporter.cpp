@@ -88,8 +88,15 @@ IngestListener::Settings listener_settings(const ExporterOptions& options, Sessi
   return settings;
 }
 
-WebServer::Settings web_settings(const ExporterOptions& options) {
-  return {options.telemetry_path, {options.collect, options.peak_window}};
+PagesSettings pages_settings(const ExporterOptions& options) {
+  PagesSettings settings;
+  settings.telemetry_path = options.telemetry_path;
+  settings.metrics.groups = options.collect;
+  settings.metrics.peak_window = options.peak_window;
+  settings.external_url = options.external_url;
+  settings.sd_hold = options.sd_hold;
+  settings.has_admin_api = options.has_admin_api;
+  return settings;
 }
 
 WebGate::Settings gate_settings(const ExporterOptions& options) {
@@ -117,11 +124,11 @@ Exporter::Exporter(asio::io_context& io, const ExporterOptions& options, Session
       state_directory_(options.state_directory),
       fleet_(fleet_limits(options)),
       listener_(io, listener_settings(options, limits, load_trust()), fleet_, metrics_),
-      web_(web_settings(options), fleet_, gauge_, metrics_),
+      web_(make_site(pages_settings(options), fleet_, gauge_, metrics_, serving_)),
       gate_(gate_settings(options), web_, metrics_),
       reloader_(
           io, reloaded(), [this] { renew_own_certificate(); }, metrics_) {
-  show_web_certificates();
+  show_web_access();
 }
 
 void Exporter::start() {
@@ -131,7 +138,7 @@ void Exporter::start() {
 }
 
 void Exporter::stop() {
-  web_.set_stopping();
+  serving_.is_stopping = true;
   reloader_.stop();
   gate_.stop();
   listener_.stop();
@@ -158,12 +165,13 @@ std::vector<Reloader::Source> Exporter::reloaded() {
   web.files = [this] { return gate_.files(); };
   web.reload = [this] {
     gate_.reload();
-    show_web_certificates();
+    show_web_access();
   };
   return {ingest, web};
 }
 
-void Exporter::show_web_certificates() {
+void Exporter::show_web_access() {
+  serving_.speaks_tls = gate_.speaks_tls();
   metrics_.certificate_ends(WatchedCertificate::web, gate_.certificate_not_after());
   metrics_.certificate_ends(WatchedCertificate::web_client_ca, gate_.ca_not_after());
 }

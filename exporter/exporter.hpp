@@ -8,6 +8,7 @@
 #include "exporter/fleet.hpp"
 #include "exporter/ingest_listener.hpp"
 #include "exporter/options.hpp"
+#include "exporter/pages.hpp"
 #include "exporter/percent_gauge.hpp"
 #include "exporter/reloader.hpp"
 #include "exporter/self_metrics.hpp"
@@ -38,7 +39,7 @@ class Exporter {
  private:
   [[nodiscard]] std::shared_ptr<const Trust> load_trust();
   [[nodiscard]] std::vector<Reloader::Source> reloaded();
-  void show_web_certificates();
+  void show_web_access();
   void renew_own_certificate();
 
   TrustFiles trust_files_;
@@ -48,6 +49,7 @@ class Exporter {
   PercentGauge gauge_;
   SelfMetrics metrics_;
   IngestListener listener_;
+  ServingState serving_;
   WebServer web_;  // before all that its pages show: so that no scrape sees a dying object
   WebGate gate_;   // its clients go before what serves them
   Reloader reloader_;

@@ -22,7 +22,7 @@ void render_detail_group(const Rows& rows, PageWriter& page) {
 }  // namespace
 
 void render_agents(const FleetSnapshot& fleet, const PageSettings& settings, PageWriter& page) {
-  const Rows rows(fleet);
+  const Rows rows(fleet, settings.endpoint_label);
   const MetricGroups& groups = settings.groups;
   if (groups.has(MetricGroup::cpu)) render_core_times(rows, page);
   if (groups.has(MetricGroup::load)) render_load_group(rows, page);

@@ -5,12 +5,14 @@
 #include "common/metric_group.hpp"
 #include "exporter/fleet.hpp"
 #include "exporter/page_writer.hpp"
+#include "exporter/rows.hpp"
 
 namespace cpu_monitor::exporter {
 
 struct PageSettings {
   MetricGroups groups;                                         ///< what to show
   std::chrono::milliseconds peak_window = kDefaultPeakWindow;  ///< of the burst peaks, for HELP
+  EndpointLabel endpoint_label = EndpointLabel::shown;
 };
 
 /// Appends the per-agent families of `settings.groups` to `page`, in the Prometheus text format

@@ -53,29 +53,29 @@ const BurstReadings* bursts_of(const Row& row) {
   return row.sample != nullptr && row.sample->burst ? &*row.sample->burst : nullptr;
 }
 
-/// The end of the labels of each bucket, up to its value: `,le="0.1"} `.
+/// The last label of each bucket, up to its value: `le="0.1"} `.
 std::array<std::string, BurstHistogram::kBuckets> bucket_labels(const Bounds& bounds) {
   std::array<std::string, BurstHistogram::kBuckets> labels;
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     std::array<char, 32> digits{};
     const auto end = std::to_chars(digits.begin(), digits.end(), bounds[i]).ptr;
-    labels[i].append(",le=\"").append(digits.data(), end).append("\"} ");
+    labels[i].append("le=\"").append(digits.data(), end).append("\"} ");
   }
-  labels.back() = ",le=\"+Inf\"} ";
+  labels.back() = "le=\"+Inf\"} ";
   return labels;
 }
 
 void render_histogram(const HistogramFamily& histogram, const Rows& rows, PageWriter& page) {
   Family family(histogram.name, "histogram", histogram.help, page);
   const std::string name(histogram.name);
-  const std::string bucket = name + "_bucket{";
-  const std::string sum = name + "_sum{";
-  const std::string count = name + "_count{";
+  const std::string bucket = name + "_bucket";
+  const std::string sum = name + "_sum";
+  const std::string count = name + "_count";
   const auto bounds = bucket_labels(histogram.bounds);
-  const auto add = [&](const std::string& stem, const Row& row, std::string_view labels,
-                       auto value) {
+  const auto add = [&](const std::string& stem, const Row& row, std::string_view next,
+                       std::string_view rest, auto value) {
     PageWriter& to = family.page();
-    to.append(stem, row.endpoint, labels);
+    to.append(stem, row.labels, next, rest);
     append_number(to, value);
     to.append('\n');
   };
@@ -86,10 +86,10 @@ void render_histogram(const HistogramFamily& histogram, const Rows& rows, PageWr
     std::uint64_t up_to_bound = 0;
     for (std::size_t i = 0; i < bounds.size(); ++i) {
       up_to_bound += readings.counts[i];
-      add(bucket, row, bounds[i], up_to_bound);
+      add(bucket, row, row.before_label(), bounds[i], up_to_bound);
     }
-    add(sum, row, "} ", readings.sum);
-    add(count, row, "} ", up_to_bound);
+    add(sum, row, row.end(), "", readings.sum);
+    add(count, row, row.end(), "", up_to_bound);
   }
 }
 

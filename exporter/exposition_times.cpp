@@ -44,7 +44,7 @@ void render_core_times(const Rows& rows, PageWriter& page) {
     const CpuCounters* const counters = counters_of(row);
     if (counters == nullptr) continue;
     const SecondsFormat seconds(row.agent->identity->ticks_per_second);
-    stem.assign(family.name()).append("{").append(row.endpoint).append(",cpu=\"");
+    stem.assign(family.name()).append(row.labels).append(row.before_label()).append("cpu=\"");
     const std::size_t shared = stem.size();
     for (const CoreTimes& core : counters->cores) {
       stem.resize(shared);
@@ -61,7 +61,7 @@ void render_machine_times(const Rows& rows, PageWriter& page) {
   for (const Row& row : rows) {
     const CpuCounters* const counters = counters_of(row);
     if (counters == nullptr) continue;
-    stem.assign(family.name()).append("{").append(row.endpoint).append(",mode=\"");
+    stem.assign(family.name()).append(row.labels).append(row.before_label()).append("mode=\"");
     add_modes(family.page(), stem, counters->total,
               SecondsFormat(row.agent->identity->ticks_per_second));
   }

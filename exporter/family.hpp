@@ -14,7 +14,9 @@ namespace cpu_monitor::exporter {
 /// One series on its way to the page: any labels, then the value, which ends it.
 class Series {
  public:
-  explicit Series(PageWriter& page) : page_(page) {}
+  /// Behind what all series of the row begin with.
+  Series(PageWriter& page, const Row& row)
+      : page_(page), next_(row.before_label()), end_(row.end()) {}
 
   Series& label(std::string_view name, std::string_view value) {
     open(name);
@@ -32,15 +34,21 @@ class Series {
 
   template <class Value>
   void value(Value value) {
-    page_.append("} ");
+    page_.append(end_);
     append_number(page_, value);
     page_.append('\n');
   }
 
  private:
-  void open(std::string_view name) { page_.append(",", name, "=\""); }
+  void open(std::string_view name) {
+    page_.append(next_, name, "=\"");
+    next_ = ",";
+    end_ = "} ";
+  }
 
   PageWriter& page_;
+  std::string_view next_;
+  std::string_view end_;
 };
 
 /// Writes one family: HELP and TYPE before its first series, and nothing when it has none.
@@ -49,7 +57,7 @@ class Series {
 class Family {
  public:
   Family(std::string_view name, std::string_view type, std::string_view help, PageWriter& page)
-      : name_(name), type_(type), help_(help), page_(page), stem_(std::string(name) + '{') {}
+      : name_(name), type_(type), help_(help), page_(page) {}
 
   [[nodiscard]] std::string_view name() const { return name_; }
 
@@ -63,8 +71,8 @@ class Family {
   /// A series of the agent in `row`.
   [[nodiscard]] Series series(const Row& row) {
     PageWriter& to = page();
-    to.append(stem_, row.endpoint);
-    return Series(to);
+    to.append(name_, row.labels);
+    return {to, row};
   }
 
  private:
@@ -72,7 +80,6 @@ class Family {
   std::string_view type_;
   std::string_view help_;
   PageWriter& page_;
-  std::string stem_;  ///< of every series
   bool has_head_ = false;
 };
 

@@ -74,6 +74,15 @@ void update_resume(std::optional<Resume>& resume, const CpuSample& sample) {
   shown.cpu = *sample.cpu;
 }
 
+/// The upper bound, in percent, of the highest bucket that has grown.
+std::optional<double> highest_new(const BurstHistogram& later, const BurstHistogram& earlier) {
+  for (std::size_t i = BurstHistogram::kBuckets; i-- > 0;) {
+    if (later.counts[i] <= earlier.counts[i]) continue;
+    return i < kRatioBounds.size() ? 100 * kRatioBounds[i] : 100;
+  }
+  return std::nullopt;
+}
+
 /// Whether nobody else has a copy of `pointer`.  Nobody may be making one meanwhile.
 template <class T>
 bool is_held_here_only(const std::shared_ptr<T>& pointer) {
@@ -141,6 +150,7 @@ Fleet::Applied Fleet::apply(std::string_view endpoint, ConnectionId connection,
   Record* const record = find_held(endpoint, connection);
   if (record == nullptr) return Applied::not_holder;
   if (sample.sequence <= record->last_sequence) return Applied::sequence_not_rising;
+  add_to_history(*record, sample, now);
   replace_sample(*record, sample);
   if (sample.cpu && std::exchange(record->resume_proof, record->proof) != record->proof) {
     record->resume.reset();
@@ -260,10 +270,7 @@ std::vector<AgentView> Fleet::views(const Moment& now) const {
   auto expected = is_grace_over(now) ? expected_.begin() : expected_.end();
   const auto add_expected_before = [&](const std::string* endpoint) {
     for (; expected != expected_.end() && (!endpoint || expected->first < *endpoint); ++expected) {
-      AgentView& view = views.emplace_back();
-      view.identity = expected->second;
-      view.has_come = false;
-      view.state = AgentState::gone;
+      views.push_back(view_of_absent(expected->second));
     }
   };
   for (const auto& [endpoint, record] : records_) {
@@ -274,6 +281,48 @@ std::vector<AgentView> Fleet::views(const Moment& now) const {
   }
   add_expected_before(nullptr);
   return views;
+}
+
+AgentView Fleet::view_of_absent(const std::shared_ptr<const AgentIdentity>& identity) {
+  AgentView view;
+  view.identity = identity;
+  view.has_come = false;
+  view.is_expected = true;
+  view.state = AgentState::gone;
+  return view;
+}
+
+std::optional<AgentView> Fleet::look(std::string_view endpoint, const Moment& now) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = records_.find(endpoint);
+  if (found != records_.end() && !is_forgotten(found->second, now) &&
+      !is_hidden(found->second, now)) {
+    return view_of(found->second, now);
+  }
+  const auto expected = expected_.find(endpoint);
+  if (expected == expected_.end() || !is_grace_over(now)) return std::nullopt;
+  return view_of_absent(expected->second);
+}
+
+std::vector<UsageHistory> Fleet::histories(const std::vector<std::string_view>& endpoints) const {
+  std::vector<UsageHistory> histories;
+  histories.reserve(endpoints.size());
+  const std::lock_guard lock(mutex_);
+  for (const std::string_view endpoint : endpoints) {
+    const auto found = records_.find(endpoint);
+    histories.push_back(found == records_.end() ? UsageHistory() : found->second.history);
+  }
+  return histories;
+}
+
+Fleet::Forgotten Fleet::forget(std::string_view endpoint, const Moment& now) {
+  const std::lock_guard lock(mutex_);
+  if (expected_.contains(endpoint)) return Forgotten::expected;
+  const auto found = records_.find(endpoint);
+  if (found == records_.end() || is_forgotten(found->second, now)) return Forgotten::unknown;
+  if (found->second.holder) return Forgotten::connected;
+  records_.erase(found);
+  return Forgotten::forgotten;
 }
 
 Fleet::SteadyTime Fleet::shown_until(const Record& record) const {
@@ -295,6 +344,8 @@ AgentView Fleet::view_of(const Record& record, const Moment& now) const {
   view.state = state_of(record, now);
   view.last_sample = record.last_sample;
   view.connects = record.connects;
+  view.is_expected = record.is_expected;
+  view.push_interval = record.push_interval;
   if (view.state == AgentState::gone) return view;
   view.sample = record.sample;
   if (view.sample) view.slow = record.slow;
@@ -344,6 +395,19 @@ Fleet::Takeover Fleet::judge_takeover(const Record& record, const Hello& hello, 
   const bool is_paused =
       record.last_takeover && now.steady - *record.last_takeover < kTakeoverPause;
   return is_paused ? Takeover::refused : Takeover::of_a_silent_holder;
+}
+
+/// The highest reading since the sample before is told by the histogram, to its resolution.
+void Fleet::add_to_history(Record& record, const CpuSample& sample, const Moment& now) {
+  if (!sample.percent) return;
+  std::optional<double> peak;
+  if (sample.burst && record.sample && record.sample->burst) {
+    peak = highest_new(sample.burst->utilization, record.sample->burst->utilization);
+  }
+  const auto covered =
+      record.last_sample ? now.steady - record.last_heard : SteadyTime::duration(0);
+  record.history.add(now.steady, std::min<SteadyTime::duration>(covered, 2 * record.push_interval),
+                     *sample.percent, peak);
 }
 
 void Fleet::replace_sample(Record& record, const CpuSample& sample) {

@@ -18,6 +18,7 @@
 #include "common/name_table.hpp"
 #include "common/result.hpp"
 #include "exporter/identity.hpp"
+#include "exporter/usage_history.hpp"
 
 namespace cpu_monitor::exporter {
 
@@ -53,6 +54,7 @@ struct AgentView {
   /// False for a machine that is expected and has not come yet: it is gone, and nothing is known of
   /// it but its endpoint.
   bool has_come = true;
+  bool is_expected = false;
   AgentState state = AgentState::silent;
   std::shared_ptr<const CpuSample>
       sample;  ///< the newest; null when there was none or the agent is gone
@@ -64,7 +66,8 @@ struct AgentView {
   std::optional<std::chrono::milliseconds>
       clock_skew;  ///< agent's clock - exporter's, at the last sample that had a time; leaves with
                    ///< `sample`
-  std::uint64_t connects = 0;  ///< welcomes since this exporter first met the name
+  std::uint64_t connects = 0;                 ///< welcomes since this exporter first met the name
+  std::chrono::milliseconds push_interval{};  ///< of its newest hello
 };
 
 /// A value reported over the connection of a client that has no name (the classroom project's
@@ -178,6 +181,18 @@ class Fleet {
   /// Everything a scrape shows, judged at `now`.
   [[nodiscard]] FleetSnapshot snapshot(const Moment& now) const;
 
+  /// One agent, as snapshot() would show it.
+  [[nodiscard]] std::optional<AgentView> look(std::string_view endpoint, const Moment& now) const;
+
+  /// The last minutes of these; empty for a name that is not remembered.
+  [[nodiscard]] std::vector<UsageHistory> histories(
+      const std::vector<std::string_view>& endpoints) const;
+
+  enum class Forgotten : std::uint8_t { forgotten, unknown, connected, expected };
+
+  /// At once, unless it is connected or expected.
+  Forgotten forget(std::string_view endpoint, const Moment& now);
+
   [[nodiscard]] const Limits& limits() const { return limits_; }
 
   static constexpr std::chrono::seconds kTakeoverPause{60};
@@ -226,6 +241,7 @@ class Fleet {
     std::uint64_t last_sequence = 0;
     std::optional<Resume> resume;      ///< the last counters shown, and when
     Proof resume_proof = Proof::none;  ///< of who said them
+    UsageHistory history;
   };
   using Records = std::map<std::string, Record, std::less<>>;
 
@@ -239,12 +255,15 @@ class Fleet {
   [[nodiscard]] AgentView view_of(const Record& record, const Moment& now) const;
   [[nodiscard]] bool is_forgotten(const Record& record, const Moment& now) const;
   [[nodiscard]] bool is_hidden(const Record& record, const Moment& now) const;
+  [[nodiscard]] static AgentView view_of_absent(
+      const std::shared_ptr<const AgentIdentity>& identity);
   [[nodiscard]] bool is_grace_over(const Moment& now) const;
   [[nodiscard]] std::vector<AgentView> views(const Moment& now) const;
   [[nodiscard]] Record* find_held(std::string_view endpoint, ConnectionId connection);
   [[nodiscard]] Record* find_remembered(std::string_view endpoint, const Moment& now);
   [[nodiscard]] static Takeover judge_takeover(const Record& record, const Hello& hello,
                                                Proof proof, const Moment& now);
+  static void add_to_history(Record& record, const CpuSample& sample, const Moment& now);
   static void replace_sample(Record& record, const CpuSample& sample);
   /// Forgets what stands until the process says otherwise.
   static void forget_process(Record& record);

@@ -30,9 +30,10 @@ class MetricsPage {
   /// The page as one gzip member, made once for all who ask at the same time.
   [[nodiscard]] std::shared_ptr<const std::string> compressed(const MetricGroups& groups);
 
- private:
+  /// To be called before a page is made of the fleet.
   void let_ingest_catch_up() const;
 
+ private:
   PageSettings settings_;
   const Fleet& fleet_;
   PercentGauge& gauge_;

@@ -84,7 +84,7 @@ std::optional<HostPort> parse_listen_address(std::string_view text) {
 }
 
 /// Paths that are, or will be, something else, with all that is under them.
-constexpr std::array<std::string_view, 4> kTakenPaths{"/-", "/agents", "/api", "/sd"};
+constexpr std::array<std::string_view, 5> kTakenPaths{"/-", "/agents", "/api", "/page", "/sd"};
 
 constexpr std::string_view kPathCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
@@ -278,10 +278,29 @@ void add_web_flags(CommandLine& command_line, ExporterOptions& options,
   const ValueKind<std::string> path{
       "PATH",
       "a free path such as /metrics: letters, digits, '-', '_', '~' and '.' between single "
-      "slashes, not '/', and not under /-, /agents, /api or /sd",
+      "slashes, not '/', and not under /-, /agents, /api, /page or /sd",
       parse_telemetry_path, as_it_is};
   command_line.add_value({"--web.telemetry-path", "Where the metrics are"}, path,
                          options.telemetry_path);
+  const ValueKind<std::optional<ExternalUrl>> url{
+      "URL", "an address such as https://monitoring.example.org/cpu, without a query",
+      [](std::string_view text) -> std::optional<std::optional<ExternalUrl>> {
+        auto parsed = parse_external_url(text);
+        if (!parsed) return std::nullopt;
+        return parsed;
+      },
+      [](const std::optional<ExternalUrl>& chosen) {
+        return chosen ? format_external_url(*chosen) : "";
+      }};
+  command_line.add_value({"--web.external-url", "Where Prometheus finds the pages of /sd",
+                          "as the client of /sd found it"},
+                         url, options.external_url);
+  command_line.add_value(
+      {"--web.sd-hold", "So long /sd answers 503 after a start, while agents come back"},
+      duration_between(std::chrono::milliseconds(0), std::chrono::hours(1)), options.sd_hold);
+  command_line.add_switch(
+      {"--web.enable-admin-api", "Let DELETE /api/v1/agents/NAME forget agents"},
+      options.has_admin_api);
   command_line.add_list({"--web.collect",
                          "A group to collect and show; detail, more of node_exporter's CPU "
                          "families, is off by default"},

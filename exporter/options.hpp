@@ -14,6 +14,7 @@
 #include "common/messages.hpp"
 #include "common/metric_group.hpp"
 #include "common/net/tls.hpp"
+#include "exporter/external_url.hpp"
 
 namespace cpu_monitor::exporter {
 
@@ -34,6 +35,9 @@ struct ExporterOptions {
   std::vector<HostPort> web_addresses{{"127.0.0.1", 8000}};
   std::string web_config_file;  ///< empty: plain, open to all
   std::string telemetry_path = "/metrics";
+  std::optional<ExternalUrl> external_url;  ///< where Prometheus finds the pages; none: as it asks
+  std::chrono::milliseconds sd_hold = std::chrono::seconds(60);  ///< /sd is silent after a start
+  bool has_admin_api = false;                                    ///< agents can be forgotten
   MetricGroups collect = MetricGroups::usual();
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -46,13 +47,27 @@ auto labels_of(const Series& series) {
   return std::tuple(std::string_view(series.endpoint), series.method);
 }
 
+/// None when it said none.
+std::optional<Percent> percent_of(const AgentView& agent) {
+  if (!agent.sample || !agent.sample->percent) return std::nullopt;
+  return Percent{agent.identity->endpoint, agent.sample->cpu ? "proc_stat" : "reported",
+                 *agent.sample->percent};
+}
+
+void append_series(PageWriter& page, std::string_view endpoint, std::string_view method,
+                   double value) {
+  page.append(kName, "{endpoint=\"");
+  append_escaped(page, endpoint);
+  page.append("\",method=\"", method, "\"} ");
+  append_number(page, value);
+  page.append('\n');
+}
+
 std::vector<Percent> percents_of(const FleetSnapshot& fleet) {
   std::vector<Percent> percents;
   percents.reserve(fleet.agents.size() + fleet.reported.size());
   for (const AgentView& agent : fleet.agents) {
-    if (!agent.sample || !agent.sample->percent) continue;
-    percents.push_back({agent.identity->endpoint, agent.sample->cpu ? "proc_stat" : "reported",
-                        *agent.sample->percent});
+    if (const auto percent = percent_of(agent)) percents.push_back(*percent);
   }
   const auto agents = static_cast<std::ptrdiff_t>(percents.size());
   for (const ReportedPercent& reported : fleet.reported) {
@@ -135,12 +150,15 @@ void PercentGauge::Impl::render(PageWriter& page) const {
   if (shown.empty()) return;
   append_head(page, kName, "gauge", kHelp);
   for (const Shown& series : shown) {
-    page.append(kName, "{endpoint=\"");
-    append_escaped(page, series.endpoint);
-    page.append("\",method=\"", series.method, "\"} ");
-    append_number(page, series.gauge->Value());
-    page.append('\n');
+    append_series(page, series.endpoint, series.method, series.gauge->Value());
   }
+}
+
+void render_percent(const AgentView& agent, PageWriter& page) {
+  const auto percent = percent_of(agent);
+  if (!percent) return;
+  append_head(page, kName, "gauge", kHelp);
+  append_series(page, percent->endpoint, percent->method, percent->value);
 }
 
 PercentGauge::PercentGauge() : impl_(std::make_unique<Impl>()) {}

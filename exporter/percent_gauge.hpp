@@ -7,6 +7,10 @@
 
 namespace cpu_monitor::exporter {
 
+/// Appends the series of one agent to `page`, as the gauge would show it; with its endpoint, which
+/// the classroom project's dashboards look for.
+void render_percent(const AgentView& agent, PageWriter& page);
+
 /// The prometheus-cpp Gauge `my_cpu_percents{method,endpoint}` in its Registry.
 ///
 /// Set from a fleet snapshot at each scrape, so that it can never disagree with the rest of the

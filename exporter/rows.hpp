@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,15 +15,23 @@ struct Row {
   const CpuSample* sample;  ///< null when there is none to show, as the next two
   const SlowReadings* slow;
   const CpuFacts* facts;
-  std::string_view endpoint;  ///< the label that all its series share: `endpoint="name"`
+  /// How the labels of all its series begin: `{endpoint="name"`, or nothing.
+  std::string_view labels;
+
+  /// What stands before one more label, and behind the last one.
+  [[nodiscard]] std::string_view before_label() const { return labels.empty() ? "{" : ","; }
+  [[nodiscard]] std::string_view end() const { return labels.empty() ? " " : "} "; }
 };
+
+/// Whether series say whose they are.  On a page of one agent Prometheus knows.
+enum class EndpointLabel : std::uint8_t { shown, hidden };
 
 /// The rows of a page, with the text that their series share made once.
 ///
 /// Lifetime: the snapshot must outlive it.  Threads: safe to read from any thread.
 class Rows {
  public:
-  explicit Rows(const FleetSnapshot& fleet);
+  Rows(const FleetSnapshot& fleet, EndpointLabel endpoint_label);
   Rows(const Rows&) = delete;
   Rows& operator=(const Rows&) = delete;
 

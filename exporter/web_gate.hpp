@@ -66,6 +66,8 @@ class WebGate {
   /// Those whose change calls for a reload; none without a configuration.
   [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
 
+  [[nodiscard]] bool speaks_tls() const { return access_->tls() != nullptr; }
+
   /// When its own certificate, and the first of its clients' authorities, ends; none if there is
   /// none.
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> certificate_not_after() const;

@@ -23,9 +23,7 @@
 #include "common/log.hpp"
 #include "exporter/compression.hpp"
 #include "exporter/http_head.hpp"
-#include "exporter/metrics_page.hpp"
-#include "exporter/page/page.hpp"
-#include "exporter/page_query.hpp"
+#include "exporter/page_writer.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -33,90 +31,8 @@ namespace {
 /// All that is ever given to civetweb; without an `s`, a redirection or a second address.
 constexpr const char* kPrivatePort = "127.0.0.1:0";
 
-constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
-
 /// A scrape takes that long at most; Prometheus gives up after 10 s unless told otherwise.
 constexpr std::chrono::seconds kLongestPage{30};
-
-struct Request {
-  std::string_view query;
-  bool takes_gzip = false;
-};
-
-struct Response {
-  int status = 200;
-  std::string_view content_type = kPlainText;
-  std::string body;
-  /// One of these instead of `body`: compressed, and shared with other responses, or written while
-  /// it is sent.
-  std::shared_ptr<const std::string> gzipped;
-  std::function<void(PageWriter&)> write;
-  bool varies = false;  ///< with what the client accepts
-};
-
-Response plain(int status, std::string_view line) {
-  Response response;
-  response.status = status;
-  response.body.append(line).append("\n");
-  return response;
-}
-
-/// What stands at one path.  Threads: called from several at once.
-class Page {
- public:
-  virtual ~Page() = default;
-  [[nodiscard]] virtual Response get(const Request& request) = 0;
-};
-
-/// /metrics.
-class TelemetryPage : public Page {
- public:
-  explicit TelemetryPage(MetricsPage& metrics) : metrics_(metrics) {}
-
-  Response get(const Request& request) override {
-    const auto groups = parse_page_query(request.query, metrics_.groups());
-    if (!groups) return plain(400, groups.error().detail);
-    Response response;
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    response.varies = true;
-    if (request.takes_gzip) {
-      response.gzipped = metrics_.compressed(*groups);
-    } else {
-      response.write = [this, groups = *groups](PageWriter& page) { metrics_.write(groups, page); };
-    }
-    return response;
-  }
-
- private:
-  MetricsPage& metrics_;
-};
-
-/// /: what this is, for a person.
-class LandingPage : public Page {
- public:
-  Response get(const Request& /*request*/) override {
-    Response response;
-    response.content_type = "text/html; charset=utf-8";
-    response.body = landing_page();
-    return response;
-  }
-};
-
-/// /-/healthy and /-/ready: for supervisors.
-class ProbePage : public Page {
- public:
-  ProbePage(std::string_view claim, std::function<bool()> is_true)
-      : claim_(claim), is_true_(std::move(is_true)) {}
-
-  Response get(const Request& /*request*/) override {
-    if (is_true_()) return plain(200, "cpu-monitor-exporter is " + claim_ + ".");
-    return plain(503, "cpu-monitor-exporter is not " + claim_ + ".");
-  }
-
- private:
-  std::string claim_;
-  std::function<bool()> is_true_;
-};
 
 /// The client hung up, or does not read.
 struct ClientGone : std::runtime_error {
@@ -161,8 +77,7 @@ void write_whole(Response& response) {
   response.write = nullptr;
 }
 
-std::string head_of(mg_connection* connection, const Response& response,
-                    std::string_view more_headers) {
+std::string head_of(mg_connection* connection, const Response& response) {
   const std::string& body = response.gzipped ? *response.gzipped : response.body;
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " +
                      mg_get_response_code_text(connection, response.status) + "\r\n";
@@ -174,7 +89,7 @@ std::string head_of(mg_connection* connection, const Response& response,
   }
   if (response.gzipped) head.append("Content-Encoding: gzip\r\n");
   if (response.varies) head.append("Vary: Accept-Encoding\r\n");
-  return head.append(kCommonHeaderLines).append(more_headers).append("\r\n");
+  return head.append(kCommonHeaderLines).append(response.more_lines).append("\r\n");
 }
 
 WebPeers& peers_of(const mg_connection* connection) {
@@ -183,18 +98,16 @@ WebPeers& peers_of(const mg_connection* connection) {
   return *static_cast<WebPeers*>(const_cast<void*>(server->getUserContext()));
 }
 
-void send_to_end(mg_connection* connection, const Response& response, bool with_body,
-                 std::string_view more_headers) {
-  send_all(connection, head_of(connection, response, more_headers));
+void send_to_end(mg_connection* connection, const Response& response, bool with_body) {
+  send_all(connection, head_of(connection, response));
   if (!with_body) return;
   if (response.write) return send_in_chunks(connection, response);
   send_all(connection, response.gzipped ? *response.gzipped : response.body);
 }
 
-void send(mg_connection* connection, const Response& response, bool with_body,
-          std::string_view more_headers = {}) {
+void send(mg_connection* connection, const Response& response, bool with_body) {
   try {
-    send_to_end(connection, response, with_body, more_headers);
+    send_to_end(connection, response, with_body);
     peers_of(connection).finish(mg_get_request_info(connection)->remote_port);
   } catch (const ClientGone& gone) {
     log::debug("a page was cut", {{"reason", gone.what()}});
@@ -203,28 +116,49 @@ void send(mg_connection* connection, const Response& response, bool with_body,
   }
 }
 
-/// Finds the page of a path.  civetweb's own matching takes prefixes, so every request comes here.
-class Router : public CivetHandler {
- public:
-  void add(std::string path, std::unique_ptr<Page> page) {
-    pages_[std::move(path)] = std::move(page);
+std::string_view text_of(const char* text) { return text != nullptr ? text : ""; }
+
+Response answer_of(const Site& site, mg_connection* connection) {
+  const mg_request_info* const asked = mg_get_request_info(connection);
+  const std::string_view method = text_of(asked->request_method);
+  const Site::Match found = site.find(text_of(asked->local_uri));
+  if (found.page == nullptr) return plain(404, "There is nothing here.");
+  Request request;
+  request.name = found.name;
+  request.query = text_of(asked->query_string);
+  request.host = text_of(mg_get_header(connection, "Host"));
+  request.takes_gzip = accepts_gzip(text_of(mg_get_header(connection, "Accept-Encoding")));
+  try {
+    Response response = method == "DELETE" ? found.page->remove(request) : found.page->get(request);
+    if (response.write && !knows_chunks(connection)) write_whole(response);
+    return response;
+  } catch (const std::exception& failure) {
+    log::error("a page failed", {{"path", asked->local_uri}, {"reason", failure.what()}});
+    return plain(500, "The page could not be made.");
   }
+}
+
+/// civetweb's own matching takes prefixes, so every request comes here.
+class Handler : public CivetHandler {
+ public:
+  explicit Handler(const Site& site) : site_(site) {}
 
   bool handleGet(CivetServer* /*server*/, mg_connection* connection) override {
-    answer(connection, true);
+    send(connection, answer_of(site_, connection), true);
     return true;
   }
   bool handleHead(CivetServer* /*server*/, mg_connection* connection) override {
-    answer(connection, false);
+    send(connection, answer_of(site_, connection), false);
+    return true;
+  }
+  bool handleDelete(CivetServer* /*server*/, mg_connection* connection) override {
+    send(connection, answer_of(site_, connection), true);
     return true;
   }
   bool handlePost(CivetServer* /*server*/, mg_connection* connection) override {
     return refuse_method(connection);
   }
   bool handlePut(CivetServer* /*server*/, mg_connection* connection) override {
-    return refuse_method(connection);
-  }
-  bool handleDelete(CivetServer* /*server*/, mg_connection* connection) override {
     return refuse_method(connection);
   }
   bool handleOptions(CivetServer* /*server*/, mg_connection* connection) override {
@@ -235,32 +169,12 @@ class Router : public CivetHandler {
   }
 
  private:
-  void answer(mg_connection* connection, bool with_body) const {
-    const mg_request_info* request = mg_get_request_info(connection);
-    const auto found = pages_.find(std::string_view(request->local_uri));
-    if (found == pages_.end()) {
-      return send(connection, plain(404, "There is nothing here."), with_body);
-    }
-    const char* const codings = mg_get_header(connection, "Accept-Encoding");
-    const Request asked{request->query_string != nullptr ? request->query_string : "",
-                        codings != nullptr && accepts_gzip(codings)};
-    Response response;
-    try {
-      response = found->second->get(asked);
-      if (response.write && !knows_chunks(connection)) write_whole(response);
-    } catch (const std::exception& failure) {
-      log::error("a page failed", {{"path", found->first}, {"reason", failure.what()}});
-      response = plain(500, "The page could not be made.");
-    }
-    send(connection, response, with_body);
-  }
-
   static bool refuse_method(mg_connection* connection) {
-    send(connection, plain(405, "Only GET and HEAD are served."), true, "Allow: GET, HEAD\r\n");
+    send(connection, method_not_served(), true);
     return true;
   }
 
-  std::map<std::string, std::unique_ptr<Page>, std::less<>> pages_;
+  const Site& site_;
 };
 
 /// Runs before any handler.  Returns 0 to go on, 1 when that was all.
@@ -345,7 +259,7 @@ void close_promptly(CivetServer& server) {
   closer.join();
 }
 
-std::vector<std::string> server_options(const WebServer::Settings& settings,
+std::vector<std::string> server_options(std::chrono::milliseconds request_timeout,
                                         const WebPeers& peers) {
   return {"listening_ports",
           kPrivatePort,
@@ -354,7 +268,7 @@ std::vector<std::string> server_options(const WebServer::Settings& settings,
           "num_threads",
           "8",
           "request_timeout_ms",
-          std::to_string(settings.request_timeout.count()),
+          std::to_string(request_timeout.count()),
           "max_request_size",
           "8192",
           "enable_keep_alive",
@@ -368,32 +282,25 @@ std::vector<std::string> server_options(const WebServer::Settings& settings,
 }  // namespace
 
 struct WebServer::Impl {
-  Impl(const PageSettings& settings, const Fleet& fleet, PercentGauge& gauge, SelfMetrics& self)
-      : metrics(settings, fleet, gauge, self) {}
+  explicit Impl(Site pages) : site(std::move(pages)) {}
 
-  MetricsPage metrics;
-  Router router;
+  Site site;
+  Handler handler{site};
   CivetCallbacks callbacks = exporter::callbacks();
   WebPeers peers{private_address()};
   std::unique_ptr<CivetServer> server;  // last: it goes first, and waits for its requests
 };
 
-WebServer::WebServer(const Settings& settings, const Fleet& fleet, PercentGauge& gauge,
-                     SelfMetrics& metrics)
-    : impl_(std::make_unique<Impl>(settings.page, fleet, gauge, metrics)) {
-  Router& router = impl_->router;
-  router.add("/", std::make_unique<LandingPage>());
-  router.add("/-/healthy", std::make_unique<ProbePage>("healthy", [] { return true; }));
-  router.add("/-/ready", std::make_unique<ProbePage>("ready", [this] { return is_ready_.load(); }));
-  router.add(settings.telemetry_path, std::make_unique<TelemetryPage>(impl_->metrics));
+WebServer::WebServer(Site site, std::chrono::milliseconds request_timeout)
+    : impl_(std::make_unique<Impl>(std::move(site))) {
   try {
-    impl_->server = std::make_unique<CivetServer>(server_options(settings, impl_->peers),
+    impl_->server = std::make_unique<CivetServer>(server_options(request_timeout, impl_->peers),
                                                   &impl_->callbacks, &impl_->peers);
   } catch (const CivetException& failure) {
     throw std::runtime_error(std::string("cannot serve HTTP behind a port of 127.0.0.1: ") +
                              failure.what());
   }
-  impl_->server->addHandler("/", impl_->router);
+  impl_->server->addHandler("/", impl_->handler);
 }
 
 WebServer::~WebServer() { close_promptly(*impl_->server); }

@@ -119,7 +119,7 @@ TEST_P(WithoutGzip, IsSentPlain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Http, WithoutGzip,
-                         ::testing::Values("/", "/-/healthy", "/-/ready", "/nothing",
+                         ::testing::Values("/-/healthy", "/-/ready", "/nothing",
                                            "/metrics?collect[]=weather"),
                          [](const auto& one) { return "Path" + std::to_string(one.index); });
 

@@ -33,9 +33,8 @@ RunningGate::RunningGate(const Settings& settings) {
       throw std::logic_error("the fleet does not take " + hello.endpoint);
     }
   }
-  exporter::WebServer::Settings server;
-  server.request_timeout = settings.civetweb_patience;
-  server_.emplace(server, fleet_, gauge_, metrics_);
+  server_.emplace(exporter::make_site({}, fleet_, gauge_, metrics_, serving_),
+                  settings.civetweb_patience);
   exporter::WebGate::Settings gate;
   gate.addresses = settings.addresses;
   gate.config_file = settings.config_file;
@@ -53,7 +52,7 @@ std::size_t RunningGate::refused(exporter::WebRefusal reason) {
 }
 
 void RunningGate::stop() {
-  server_->set_stopping();
+  serving_.is_stopping = true;
   gate_->stop();
   gate_.reset();
 }

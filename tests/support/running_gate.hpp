@@ -8,6 +8,7 @@
 
 #include "common/host_port.hpp"
 #include "exporter/fleet.hpp"
+#include "exporter/pages.hpp"
 #include "exporter/percent_gauge.hpp"
 #include "exporter/self_metrics.hpp"
 #include "exporter/web_gate.hpp"
@@ -43,6 +44,7 @@ class RunningGate {
   exporter::Fleet fleet_{{}};
   exporter::PercentGauge gauge_;
   exporter::SelfMetrics metrics_;
+  exporter::ServingState serving_;
   std::optional<exporter::WebServer> server_;
   std::optional<exporter::WebGate> gate_;
 };

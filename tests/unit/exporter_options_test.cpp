@@ -163,6 +163,18 @@ TEST(ExporterOptions, TakeAnotherTelemetryPath) {
   }
 }
 
+TEST(ExporterOptions, SayWhereAndWhenTargetsAreFound) {
+  EXPECT_EQ(options_of({}).external_url, std::nullopt);
+  EXPECT_EQ(options_of({}).sd_hold, std::chrono::seconds(60));
+  EXPECT_FALSE(options_of({}).has_admin_api);
+  const ExporterOptions options = options_of({"--web.external-url", "https://mon.example/cpu/",
+                                              "--web.sd-hold", "0s", "--web.enable-admin-api"});
+  ASSERT_TRUE(options.external_url);
+  EXPECT_EQ(format_external_url(*options.external_url), "https://mon.example/cpu");
+  EXPECT_EQ(options.sd_hold, std::chrono::seconds(0));
+  EXPECT_TRUE(options.has_admin_api);
+}
+
 TEST(ExporterOptions, SetTheLog) {
   const ExporterOptions options = options_of({"--log.level", "debug", "--log.format", "json"});
   EXPECT_EQ(options.log_level, log::Level::debug);
@@ -199,7 +211,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"Stray", {"stray"}, {"stray"}}, BadCase{"UnknownFlag", {"--bogus"}, {"--bogus"}},
         BadCase{"ShortFlag", {"-x"}, {"-x"}},
         BadCase{"MisspeltFlag", {"--web.listen", "127.0.0.1:1"}, {"--web.listen"}},
-        BadCase{"FlagOfALaterVersion", {"--web.sd-hold", "60s"}, {"--web.sd-hold"}},
+        BadCase{"FlagOfALaterVersion", {"--config.file", "x"}, {"--config.file"}},
         BadCase{"StrayBehindAList", {"--web.collect", "cpu", "load"}, {"load", "not expected"}},
         BadCase{"StrayBehindAnAddress",
                 {"--ingest.listen-address", "127.0.0.1:1", "127.0.0.1:2"},
@@ -391,6 +403,17 @@ INSTANTIATE_TEST_SUITE_P(
                     bad_value("Discovery", "--web.telemetry-path", "/sd", "/sd"),
                     bad_value("Agents", "--web.telemetry-path", "/agents/web-1", "/agents"),
                     bad_value("Api", "--web.telemetry-path", "/api/v1/agents", "/api"),
+                    bad_value("StatusPage", "--web.telemetry-path", "/page/x", "/page"),
+                    bad_value("NoScheme", "--web.external-url", "monitoring:8000", "https://"),
+                    bad_value("OtherScheme", "--web.external-url", "ftp://a", "https://"),
+                    bad_value("NoHost", "--web.external-url", "https://", "https://"),
+                    bad_value("UrlWithQuery", "--web.external-url", "https://a/?b", "query"),
+                    bad_value("UrlWithFragment", "--web.external-url", "https://a/#b", "query"),
+                    bad_value("UrlWithUser", "--web.external-url", "https://u:p@a/", "https://"),
+                    bad_value("EmptyUrl", "--web.external-url", "", "https://"),
+                    bad_value("HoldWithoutUnit", "--web.sd-hold", "60", "0s to 1h"),
+                    bad_value("HoldTooLong", "--web.sd-hold", "61m", "0s to 1h"),
+                    bad_value("NegativeHold", "--web.sd-hold", "-1s", "0s to 1h"),
                     bad_value("Parent", "--web.telemetry-path", "/a/../b", "/metrics"),
                     bad_value("Dot", "--web.telemetry-path", "/.", "/metrics"),
                     bad_value("Wildcard", "--web.telemetry-path", "/m*", "/metrics"),
@@ -529,6 +552,9 @@ TEST(ExporterHelp, HasOneEntryForEveryFlagWithItsDefault) {
                                           "--web.listen-address",
                                           "--web.config.file",
                                           "--web.telemetry-path",
+                                          "--web.external-url",
+                                          "--web.sd-hold",
+                                          "--web.enable-admin-api",
                                           "--web.collect",
                                           "--log.level",
                                           "--log.format"}));

@@ -1890,6 +1890,87 @@ TEST_F(FullFleet, LosesNothingWhenTooFewPlacesCanBeGiven) {
 }
 
 // ---------------------------------------------------------------------------------------------
+// One agent; its last minutes; forgetting on demand.
+
+TEST(FleetLook, ShowsWhatASnapshotShows) {
+  Fleet fleet(limits_of(10));
+  fleet.expect({"expected"}, at(0s));
+  join(fleet, hello_of("web-1"), 1, 0s);
+  join(fleet, hello_of("left"), 2, 0s);
+  fleet.leave("left", 2, false, at(1s));
+  claim(fleet, hello_of("says-nothing"), 3, 0s);
+  for (const milliseconds when : {milliseconds(0s), milliseconds(12s), milliseconds(20s),
+                                  milliseconds(61s), milliseconds(25h)}) {
+    for (const char* const name : {"web-1", "left", "says-nothing", "expected", "nobody"}) {
+      const auto whole = look(fleet, when, name);
+      const auto one = fleet.look(name, at(when));
+      ASSERT_EQ(one.has_value(), whole.has_value()) << name << " at " << when.count();
+      if (!one) continue;
+      EXPECT_EQ(one->state, whole->state);
+      EXPECT_EQ(one->has_come, whole->has_come);
+      EXPECT_EQ(one->is_expected, whole->is_expected);
+      EXPECT_EQ(one->sample, whole->sample);
+    }
+  }
+}
+
+CpuSample burst_of(std::uint64_t sequence, double percent, std::size_t bucket) {
+  CpuSample sample = sample_of(sequence);
+  sample.percent = percent;
+  sample.burst.emplace().utilization.counts[bucket] = sequence;
+  return sample;
+}
+
+TEST(FleetHistory, KeepsWhatWasPushedAndTheHighestReadingBetween) {
+  Fleet fleet(limits_of(10));
+  claim(fleet, hello_of("web-1"), 1, 0s);
+  ASSERT_EQ(fleet.apply("web-1", 1, burst_of(1, 10, 0), at(0s)), Fleet::Applied::applied);
+  ASSERT_EQ(fleet.apply("web-1", 1, burst_of(2, 20, 4), at(2s)), Fleet::Applied::applied);
+  ASSERT_EQ(fleet.apply("web-1", 1, burst_of(3, 30, 7), at(4s)), Fleet::Applied::applied);
+  const UsageHistory history = fleet.histories({"web-1"}).at(0);
+  EXPECT_EQ(history.at(at(4s).steady, 0), (UsageHistory::Slot{30, 100}));
+  EXPECT_EQ(history.at(at(4s).steady, 1), (UsageHistory::Slot{20, 90}));
+  EXPECT_EQ(history.at(at(4s).steady, 2), (UsageHistory::Slot{10, UsageHistory::kNone}))
+      << "of the first push it is not known when its readings were";
+}
+
+TEST(FleetHistory, OutlivesTheSample) {
+  Fleet fleet(limits_of(10));
+  join(fleet, hello_of("web-1"), 1, 0s);
+  fleet.release("web-1", 1);
+  fleet.expire(at(1min));
+  EXPECT_EQ(fleet.histories({"web-1"}).at(0).at(at(1min).steady, 30).percent, 50);
+}
+
+TEST(FleetHistory, IsEmptyForWhoIsNotKnown) {
+  const Fleet fleet(limits_of(10));
+  EXPECT_EQ(fleet.histories({"nobody"}).at(0).at(at(0s).steady, 0), UsageHistory::Slot{});
+}
+
+TEST(FleetForget, ForgetsAtOnce) {
+  Fleet fleet(limits_of(10));
+  join(fleet, hello_of("web-1"), 1, 0s);
+  fleet.release("web-1", 1);
+  EXPECT_EQ(fleet.forget("web-1", at(1s)), Fleet::Forgotten::forgotten);
+  EXPECT_FALSE(look(fleet, 1s));
+  EXPECT_EQ(fleet.forget("web-1", at(1s)), Fleet::Forgotten::unknown);
+}
+
+TEST(FleetForget, SparesWhoIsConnectedOrExpected) {
+  Fleet fleet(limits_of(10));
+  fleet.expect({"expected", "absent"}, at(0s));
+  join(fleet, hello_of("web-1"), 1, 0s);
+  join(fleet, hello_of("expected"), 2, 0s);
+  fleet.release("expected", 2);
+  EXPECT_EQ(fleet.forget("web-1", at(1s)), Fleet::Forgotten::connected);
+  EXPECT_EQ(fleet.forget("expected", at(1s)), Fleet::Forgotten::expected);
+  EXPECT_EQ(fleet.forget("absent", at(2h)), Fleet::Forgotten::expected);
+  EXPECT_EQ(fleet.forget("nobody", at(1s)), Fleet::Forgotten::unknown);
+  EXPECT_TRUE(look(fleet, 1s));
+  EXPECT_TRUE(look(fleet, 1s, "expected"));
+}
+
+// ---------------------------------------------------------------------------------------------
 // Values without a name.
 
 TEST(FleetReported, IsShownUntilWithdrawn) {

@@ -56,7 +56,6 @@ INSTANTIATE_TEST_SUITE_P(
         GoodCase{"OtherParameterFirst", "x=1&collect[]=cpu", {MetricGroup::cpu}},
         GoodCase{"OtherParameterLast", "collect[]=cpu&x=1", {MetricGroup::cpu}},
         GoodCase{"OnlyOtherParameters", "x=1&y&z=", {}},
-        GoodCase{"OtherParameterWithBadEncoding", "x=%zz&collect[]=cpu", {MetricGroup::cpu}},
         GoodCase{"KeyWithoutBrackets", "collect=nonsense", {}},
         GoodCase{"KeyInOtherCase", "Collect[]=nonsense", {}},
         GoodCase{"KeyWithIndex", "collect[0]=nonsense", {}},
