@@ -12,9 +12,6 @@
 namespace cpu_monitor::exporter {
 namespace {
 
-constexpr std::chrono::seconds kBetweenLooks{1};
-constexpr std::chrono::hours kBetweenUpkeeps{1};
-
 /// Differs whenever the file was written or replaced.
 std::string signature_of(const std::string& file) {
   struct stat status {};
@@ -39,10 +36,11 @@ void rethrow(const std::exception_ptr& failure) {
 }  // namespace
 
 Reloader::Reloader(asio::io_context& io, std::vector<Source> sources, std::function<void()> upkeep,
-                   SelfMetrics& metrics)
+                   SelfMetrics& metrics, ReloadPace pace)
     : sources_(std::move(sources)),
       upkeep_(std::move(upkeep)),
       metrics_(metrics),
+      pace_(pace),
       signals_(io, SIGHUP),
       timer_(io) {
   metrics_.config_reloaded(true, std::chrono::system_clock::now());
@@ -63,7 +61,7 @@ void Reloader::stop() {
 asio::awaitable<void> Reloader::watch() {
   while (!stopping_) {
     if (std::chrono::steady_clock::now() >= next_upkeep_) keep_up();
-    timer_.expires_after(kBetweenLooks);
+    timer_.expires_after(pace_.between_looks);
     co_await timer_.async_wait(net::use_nothrow);
     const std::string before = std::exchange(seen_, signature());
     // Two looks that agree: nobody is writing just now.
@@ -87,7 +85,7 @@ std::string Reloader::signature() const {
 }
 
 void Reloader::keep_up() {
-  next_upkeep_ = std::chrono::steady_clock::now() + kBetweenUpkeeps;
+  next_upkeep_ = std::chrono::steady_clock::now() + pace_.between_upkeeps;
   try {
     upkeep_();
   } catch (const std::exception& failure) {

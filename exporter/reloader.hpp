@@ -13,6 +13,12 @@
 
 namespace cpu_monitor::exporter {
 
+/// How often a Reloader has a look.
+struct ReloadPace {
+  std::chrono::steady_clock::duration between_looks = std::chrono::seconds(1);
+  std::chrono::steady_clock::duration between_upkeeps = std::chrono::hours(1);
+};
+
 /// Reads files anew when one of them has changed and no longer changes, and all of them at SIGHUP.
 ///
 /// What cannot be read or makes no sense changes nothing: what was read before stays, the log says
@@ -29,7 +35,7 @@ class Reloader {
   /// `upkeep` is called at the start and every hour, for what has to be renewed in time; it may
   /// throw std::runtime_error.
   Reloader(asio::io_context& io, std::vector<Source> sources, std::function<void()> upkeep,
-           SelfMetrics& metrics);
+           SelfMetrics& metrics, ReloadPace pace = {});
 
   void start();
   void stop();
@@ -44,6 +50,7 @@ class Reloader {
   std::vector<Source> sources_;
   std::function<void()> upkeep_;
   SelfMetrics& metrics_;
+  ReloadPace pace_;
   asio::signal_set signals_;
   asio::steady_timer timer_;
   std::string signature_;  ///< of the files as they were when they were read last

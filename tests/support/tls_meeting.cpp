@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "common/net/asio.hpp"
 #include "common/net/stream.hpp"
@@ -53,8 +54,8 @@ asio::awaitable<void> talk(std::shared_ptr<Stream> stream,
 
 }  // namespace
 
-std::pair<Finding, Finding> meet(const net::TlsServerSettings& server,
-                                 const net::TlsClientSettings& client) {
+std::pair<Finding, Finding> meet(std::shared_ptr<const TlsContext> server,
+                                 std::shared_ptr<const TlsContext> client) {
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context io{1};
   tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
@@ -66,10 +67,15 @@ std::pair<Finding, Finding> meet(const net::TlsServerSettings& server,
   const auto rethrow = [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
   };
-  asio::co_spawn(io, talk(called, TlsContext::of_server(server), findings.first), rethrow);
-  asio::co_spawn(io, talk(caller, TlsContext::of_client(client), findings.second), rethrow);
+  asio::co_spawn(io, talk(called, std::move(server), findings.first), rethrow);
+  asio::co_spawn(io, talk(caller, std::move(client), findings.second), rethrow);
   io.run_for(std::chrono::seconds(10));
   return findings;
+}
+
+std::pair<Finding, Finding> meet(const net::TlsServerSettings& server,
+                                 const net::TlsClientSettings& client) {
+  return meet(TlsContext::of_server(server), TlsContext::of_client(client));
 }
 
 }  // namespace cpu_monitor::tests

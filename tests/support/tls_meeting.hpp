@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,7 +18,11 @@ struct Finding {
 };
 
 /// Both sides over a loopback connection, {server, client}: each shakes hands, sends "hello" and
-/// reads until that came from the other or the end.  Throws what TlsContext throws.
+/// reads until that came from the other or the end.
+[[nodiscard]] std::pair<Finding, Finding> meet(std::shared_ptr<const net::TlsContext> server,
+                                               std::shared_ptr<const net::TlsContext> client);
+
+/// Throws what TlsContext throws.
 [[nodiscard]] std::pair<Finding, Finding> meet(const net::TlsServerSettings& server,
                                                const net::TlsClientSettings& client);
 
