@@ -8,6 +8,9 @@
 
 namespace cpu_monitor {
 
+/// Of both programs, unless they are told another.
+inline constexpr const char* kDefaultStateDirectory = "/var/lib/cpu-monitor";
+
 /// A folder in which a program keeps what it must not forget: secrets, a few small files.
 ///
 /// A file is replaced as a whole or not at all, whatever happens, and is its owner's alone (0600).

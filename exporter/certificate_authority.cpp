@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <ctime>
 #include <memory>
+#include <span>
 #include <stdexcept>
 
 #include <openssl/bio.h>
@@ -17,9 +17,10 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "common/hex.hpp"
 #include "common/host_port.hpp"
 #include "common/join_line.hpp"
-#include "common/unix_time.hpp"
+#include "common/net/x509.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -34,18 +35,12 @@ constexpr int kSerialBits = 127;  // positive, and at most the 20 bytes of RFC 5
 constexpr const char* kAuthorityName = "cpu-monitor enrolment";
 constexpr long kX509Version3 = 2;
 
-template <auto* Free>
-struct Freer {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
+using net::Freer;
+using net::no_passphrase;
 using BioPtr = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using BignumPtr = std::unique_ptr<BIGNUM, Freer<BN_free>>;
 using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
 using CertificatePtr = std::unique_ptr<X509, Freer<X509_free>>;
 
 [[noreturn]] void fail(const std::string& what) {
@@ -84,9 +79,6 @@ BioPtr bio_of(std::string_view text) {
   require(memory != nullptr, "read from memory");
   return memory;
 }
-
-/// A key under a passphrase would ask for it on the terminal.
-int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return -1; }
 
 CertificatePtr certificate_of(std::string_view pem) {
   CertificatePtr certificate(PEM_read_bio_X509(bio_of(pem).get(), nullptr, no_passphrase, nullptr));
@@ -170,18 +162,13 @@ std::string alternative_names(const std::vector<std::string>& names) {
 }
 
 Time time_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) fail("a certificate's life cannot be read");
-  return from_unix_seconds(::timegm(&parts));
-}
-
-std::string text_of(const ASN1_STRING* string) {
-  const auto* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
-  return {bytes, static_cast<std::size_t>(ASN1_STRING_length(string))};
+  const auto read = net::time_of(time);
+  if (!read) fail("a certificate's life cannot be read");
+  return *read;
 }
 
 /// Of the 4 or 16 bytes of an address, its text.
-std::string address_of(const std::string& bytes) {
+std::string address_of(std::string_view bytes) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const int family = bytes.size() == sizeof(in_addr) ? AF_INET : AF_INET6;
   const bool is_address = bytes.size() == sizeof(in_addr) || bytes.size() == sizeof(in6_addr);
@@ -193,29 +180,18 @@ std::string address_of(const std::string& bytes) {
 
 std::vector<std::string> names_of(const X509* certificate) {
   std::vector<std::string> names;
-  const NamesPtr found(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; found && i < sk_GENERAL_NAME_num(found.get()); ++i) {
-    int type = 0;
-    const auto* const value = static_cast<const ASN1_STRING*>(
-        GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(found.get(), i), &type));
-    if (type == GEN_DNS) names.push_back(text_of(value));
-    if (type == GEN_IPADD) names.push_back(address_of(text_of(value)));
-  }
+  net::visit_alternative_names(certificate, [&names](int type, std::string_view name) {
+    if (type == GEN_DNS) names.emplace_back(name);
+    if (type == GEN_IPADD) names.push_back(address_of(name));
+  });
   return names;
 }
 
 std::string fingerprint_of(const X509* certificate) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   require(X509_digest(certificate, EVP_sha256(), digest.data(), &size) == 1, "hash a certificate");
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    text += kDigits[digest.at(i) >> 4];
-    text += kDigits[digest.at(i) & 0xF];
-  }
-  return text;
+  return format_hex(std::span(digest).first(size));
 }
 
 }  // namespace

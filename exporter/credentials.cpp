@@ -20,24 +20,6 @@ constexpr std::string_view kExpires = "expires=";
 constexpr std::string_view kSpace = " \t";
 constexpr std::string_view kAgentUri = "cpu-monitor://agent/";
 
-/// Takes the next word off `line`; empty at its end.  A `#` ends the line.
-std::string_view take_word(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(kSpace), line.size()));
-  if (line.starts_with('#')) line = {};
-  const std::string_view word = line.substr(0, line.find_first_of(kSpace));
-  line.remove_prefix(word.size());
-  return word;
-}
-
-/// Takes the next line off `text`, without its end, be that of Unix or of Windows.
-std::string_view take_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
 std::optional<std::uint8_t> parse_hex_digit(char digit) {
   if (digit >= '0' && digit <= '9') return static_cast<std::uint8_t>(digit - '0');
   if (digit >= 'a' && digit <= 'f') return static_cast<std::uint8_t>(digit - 'a' + 10);
@@ -119,6 +101,21 @@ TokenDigest digest_of_token(std::string_view token) {
     throw std::runtime_error("OpenSSL has no SHA-256; install its default provider");
   }
   return digest;
+}
+
+std::string_view take_line(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(line.size() + 1, text.size()));
+  return line;
+}
+
+std::string_view take_word(std::string_view& line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  line.remove_prefix(std::min(line.find_first_not_of(kSpace), line.size()));
+  if (line.starts_with('#')) line = {};
+  const std::string_view word = line.substr(0, line.find_first_of(kSpace));
+  line.remove_prefix(word.size());
+  return word;
 }
 
 /// One run over a tokens file.
@@ -242,6 +239,12 @@ Credentials::Parser::Fault Credentials::Parser::list(std::string_view name, Entr
 
 Result<Credentials, TokensFileFault> Credentials::parse(std::string_view text) {
   return Parser().run(text);
+}
+
+Credentials credentials_in(std::string_view text, const std::string& file) {
+  auto credentials = Credentials::parse(text);
+  if (!credentials) throw std::runtime_error(file + ": " + credentials.error().detail);
+  return *std::move(credentials);
 }
 
 const Credentials::Entry* Credentials::find(std::string_view name) const {

@@ -104,6 +104,15 @@ class Credentials {
   std::vector<TokenDigest> digests_;                   ///< of all lines, sorted
 };
 
+/// What the tokens file `file` says.  Throws std::runtime_error that names it and what is wrong.
+[[nodiscard]] Credentials credentials_in(std::string_view text, const std::string& file);
+
+/// Takes the next line off the text of a tokens file, without its '\n'.
+[[nodiscard]] std::string_view take_line(std::string_view& text);
+
+/// Takes the next word off one of its lines; empty at the end, be that of Windows, or a comment.
+std::string_view take_word(std::string_view& line);
+
 /// The names in a client's certificate: those of DNS and the URIs among its subject alternative
 /// names.  Lifetime: the lists are someone else's.
 struct CertificateNames {

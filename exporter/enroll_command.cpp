@@ -21,6 +21,7 @@
 #include "common/calendar_day.hpp"
 #include "common/command_line.hpp"
 #include "common/messages.hpp"
+#include "common/state_directory.hpp"
 #include "exporter/enrolment.hpp"
 #include "exporter/enrolment_files.hpp"
 

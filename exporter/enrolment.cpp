@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "common/calendar_day.hpp"
+#include "common/hex.hpp"
 #include "exporter/credentials.hpp"
 #include "exporter/enrolment_files.hpp"
 
@@ -24,7 +25,6 @@ constexpr std::size_t kMaxPemBytes = std::size_t{64} * 1024;
 constexpr std::size_t kMaxAddressBytes = 512;
 constexpr std::size_t kTokenBytes = 32;
 constexpr std::size_t kMaxServerNames = 16;  ///< the exporter may move now and then
-constexpr std::string_view kSpace = " \t\r";
 
 constexpr std::string_view kTokensFileHead =
     "# Who may report to this exporter: NAME SHA256-OF-TOKEN [expires=YYYY-MM-DD] [label=value "
@@ -53,34 +53,11 @@ std::string make_token() {
   return token;
 }
 
-std::string hash_of(const std::string& token) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const std::uint8_t byte : digest_of_token(token)) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 0xF];
-  }
-  return text;
-}
-
-/// Takes the next word off `line`; empty at its end.  A `#` ends the line.
-std::string_view take_word(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(kSpace), line.size()));
-  if (line.starts_with('#')) line = {};
-  const std::string_view word = line.substr(0, line.find_first_of(kSpace));
-  line.remove_prefix(word.size());
-  return word;
-}
-
 /// A tokens file that is being changed: what is not changed stays as a person wrote it.
 class TokensText {
  public:
   explicit TokensText(std::string_view text) {
-    while (!text.empty()) {
-      const std::string_view line = text.substr(0, text.find('\n'));
-      text.remove_prefix(std::min(line.size() + 1, text.size()));
-      add(std::string(line));
-    }
+    while (!text.empty()) add(std::string(take_line(text)));
   }
 
   /// Without the oldest tokens of the name, so that there is room for a new one beside the others.
@@ -173,22 +150,15 @@ std::string format_labels(const std::map<std::string, std::string>& labels) {
   return text;
 }
 
-/// Throws when it is no tokens file.
-Credentials parse_tokens(const std::string& file, const std::string& text) {
-  auto credentials = Credentials::parse(text);
-  if (!credentials) throw std::runtime_error(file + ": " + credentials.error().detail);
-  return *std::move(credentials);
-}
-
 std::string read_tokens(const StateDirectory& files) {
   std::string text =
       files.read(kTokensFile, kMaxTokensFileBytes).value_or(std::string(kTokensFileHead));
-  static_cast<void>(parse_tokens(files.path_of(kTokensFile), text));
+  static_cast<void>(credentials_in(text, files.path_of(kTokensFile)));
   return text;
 }
 
 void write_tokens(const StateDirectory& files, const std::string& text) {
-  static_cast<void>(parse_tokens(files.path_of(kTokensFile), text));
+  static_cast<void>(credentials_in(text, files.path_of(kTokensFile)));
   files.write(kTokensFile, text);
 }
 
@@ -278,7 +248,7 @@ std::vector<Enrolled> Enrolment::enroll(const std::vector<std::string>& names,
     Enrolled one;
     one.line = {terms.address, name, make_token(), pin, terms.last_day};
     one.had_token = tokens.token_count(name) > 0;
-    std::string line = name + " " + hash_of(one.line.token);
+    std::string line = name + " " + format_hex(digest_of_token(one.line.token));
     if (terms.last_day) line += " expires=" + format_day(*terms.last_day);
     line += terms.labels.empty() ? tokens.last_labels(name) : format_labels(terms.labels);
     one.dropped = tokens.make_room(name);

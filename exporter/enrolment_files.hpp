@@ -8,7 +8,6 @@
 /// is in each.
 namespace cpu_monitor::exporter {
 
-inline constexpr const char* kDefaultStateDirectory = "/var/lib/cpu-monitor";
 inline constexpr const char* kAuthorityFile = "ca.pem";
 inline constexpr const char* kAuthorityKeyFile = "ca-key.pem";  ///< may be kept elsewhere
 /// Certificate, authority and key: one file, so that they always fit.

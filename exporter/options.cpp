@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "common/duration.hpp"
+#include "common/state_directory.hpp"
 #include "exporter/enrolment_files.hpp"
 
 namespace cpu_monitor::exporter {

@@ -6,15 +6,6 @@
 #include "common/secret_file.hpp"
 
 namespace cpu_monitor::exporter {
-namespace {
-
-Credentials credentials_in(const std::string& text, const std::string& file) {
-  auto credentials = Credentials::parse(text);
-  if (!credentials) throw std::runtime_error(file + ": " + credentials.error().detail);
-  return *std::move(credentials);
-}
-
-}  // namespace
 
 std::vector<std::string> files_of(const TrustFiles& files) {
   std::vector<std::string> names;

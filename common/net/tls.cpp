@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -13,8 +12,8 @@
 #include <openssl/x509v3.h>
 
 #include "common/host_port.hpp"
+#include "common/net/x509.hpp"
 #include "common/secret_file.hpp"
-#include "common/unix_time.hpp"
 
 namespace cpu_monitor::net {
 namespace {
@@ -26,14 +25,6 @@ constexpr std::size_t kMaxChainBytes =
     std::size_t{32} * 1024;  ///< a peer may send before we know it
 constexpr std::size_t kDigestBytes = 32;
 
-template <auto* Free>
-struct Freer {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
 using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_free>>;
 
 /// OpenSSL's word for what went wrong last in this thread.
@@ -48,18 +39,12 @@ std::string last_error() {
   throw std::runtime_error(file + ": " + fault + " (" + last_error() + ")");
 }
 
-/// A key under a passphrase would ask for it on the terminal.
-int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return -1; }
-
 int openssl_version(TlsVersion version) {
   return version == TlsVersion::tls1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
 }
 
 std::optional<Time> not_after(const X509* certificate) {
-  std::tm time{};
-  if (certificate == nullptr) return std::nullopt;
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return std::nullopt;
-  return from_unix_seconds(::timegm(&time));
+  return certificate != nullptr ? time_of(X509_get0_notAfter(certificate)) : std::nullopt;
 }
 
 std::optional<Time> earlier(std::optional<Time> one, std::optional<Time> other) {
@@ -175,26 +160,13 @@ int verify_with_pin(X509_STORE_CTX* context, void* pin) {
   return 0;
 }
 
-std::optional<std::string> text_of(const ASN1_STRING* string) {
-  const auto* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
-  std::string text(bytes, static_cast<std::size_t>(ASN1_STRING_length(string)));
-  // What stands behind a NUL has fooled many who compared C strings.
-  if (text.find('\0') != std::string::npos) return std::nullopt;
-  return text;
-}
-
 PeerNames names_of(const X509* certificate) {
   PeerNames names;
-  const NamesPtr found(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; found && i < sk_GENERAL_NAME_num(found.get()); ++i) {
-    int type = 0;
-    const auto* const value = static_cast<const ASN1_STRING*>(
-        GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(found.get(), i), &type));
-    if (type != GEN_DNS && type != GEN_URI) continue;
-    auto text = text_of(value);
-    if (text) (type == GEN_DNS ? names.dns : names.uris).push_back(*std::move(text));
-  }
+  visit_alternative_names(certificate, [&names](int type, std::string_view name) {
+    // What stands behind a NUL has fooled many who compared C strings.
+    if (type == GEN_IPADD || name.find('\0') != std::string_view::npos) return;
+    (type == GEN_DNS ? names.dns : names.uris).emplace_back(name);
+  });
   return names;
 }
 

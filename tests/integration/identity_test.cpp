@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/hex.hpp"
 #include "common/messages.hpp"
 #include "tests/support/running_exporter.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -105,19 +106,10 @@ class IdentityTest : public ::testing::Test {
             file(name + "-key.pem", certificate.key_pem()), false};
   }
 
-  static std::string hash(std::string_view token) {
-    std::string text;
-    for (const std::uint8_t byte : exporter::digest_of_token(token)) {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      text += kDigits[byte >> 4U];
-      text += kDigits[byte & 15U];
-    }
-    return text;
-  }
-
   static std::string line_of(std::string_view endpoint, std::string_view token,
                              std::string_view more = "") {
-    return std::string(endpoint) + " " + hash(token) + std::string(more) + "\n";
+    return std::string(endpoint) + " " + format_hex(exporter::digest_of_token(token)) +
+           std::string(more) + "\n";
   }
 
   TempFolder folder_;

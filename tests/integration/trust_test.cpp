@@ -16,6 +16,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/hex.hpp"
 #include "tests/support/temp_folder.hpp"
 #include "tests/support/test_certificates.hpp"
 #include "tests/support/tls_meeting.hpp"
@@ -32,18 +33,9 @@ using Names = std::vector<std::string>;
 
 const auto kNow = std::chrono::sys_days(2026y / 11 / 24) + 12h;
 
-std::string hash(std::string_view token) {
-  std::string text;
-  for (const std::uint8_t byte : exporter::digest_of_token(token)) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 15U];
-  }
-  return text;
-}
-
 std::string line_of(std::string_view endpoint, std::string_view token, std::string_view more = "") {
-  return std::string(endpoint) + " " + hash(token) + std::string(more) + "\n";
+  return std::string(endpoint) + " " + format_hex(exporter::digest_of_token(token)) +
+         std::string(more) + "\n";
 }
 
 std::string fault_of(const std::function<void()>& act) {

@@ -1,7 +1,7 @@
 #include "tests/support/test_certificates.hpp"
 
 #include <array>
-#include <cstdio>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -9,6 +9,8 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+
+#include "common/hex.hpp"
 
 namespace cpu_monitor::tests {
 namespace {
@@ -104,13 +106,7 @@ std::string TestCertificate::fingerprint() const {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   require(X509_digest(certificate_.get(), EVP_sha256(), digest.data(), &size) == 1, "digest");
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    std::array<char, 3> digits{};
-    std::snprintf(digits.data(), digits.size(), "%02x", digest.at(i));
-    text += digits.data();
-  }
-  return text;
+  return format_hex(std::span(digest).first(size));
 }
 
 std::string TestCertificate::revocation_list(

@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/hex.hpp"
+
 namespace cpu_monitor::exporter {
 namespace {
 
@@ -22,18 +24,8 @@ Time at(std::chrono::year_month_day day, std::chrono::seconds time = 0s) {
 
 const Time kNow = at(2026y / 3 / 14, 12h);
 
-std::string hex(const TokenDigest& digest) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const std::uint8_t byte : digest) {
-    text += kDigits[byte / 16];
-    text += kDigits[byte % 16];
-  }
-  return text;
-}
-
 /// The word that stands for `token` in a tokens file.
-std::string hash(std::string_view token) { return hex(digest_of_token(token)); }
+std::string hash(std::string_view token) { return format_hex(digest_of_token(token)); }
 
 Credentials parse(std::string_view text) {
   auto credentials = Credentials::parse(text);

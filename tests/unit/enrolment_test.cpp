@@ -186,6 +186,14 @@ TEST_F(EnrolmentTest, LetsLabelsGoOn) {
   EXPECT_EQ(credentials->labels("web-1", digest_of_token(again.token)), terms.labels);
 }
 
+TEST_F(EnrolmentTest, LetsLabelsOfALineOfWindowsGoOn) {
+  enroll_one("web-1");
+  put(kTokensFile, "web-1 " + std::string(64, 'a') + " rack=r7\r\n");
+  enroll_one("web-1");
+  EXPECT_TRUE(text_of(kTokensFile).ends_with(" rack=r7\n")) << text_of(kTokensFile);
+  EXPECT_TRUE(text_of(kTokensFile).starts_with("web-1 " + std::string(64, 'a') + " rack=r7\r\n"));
+}
+
 TEST_F(EnrolmentTest, ReplacesLabelsByThoseItIsGiven) {
   EnrolmentTerms terms = usual_terms();
   terms.labels = {{"rack", "r7"}};
