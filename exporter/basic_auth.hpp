@@ -2,33 +2,14 @@
 
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "exporter/bcrypt.hpp"
+
 namespace cpu_monitor::exporter {
-
-struct UserPassword {
-  std::string user;
-  std::string password;
-
-  bool operator==(const UserPassword&) const = default;
-};
-
-/// Reads the value of an Authorization header: `Basic`, and user:password in Base64.
-///
-/// Strict: padding and unused bits as they must be, no byte before or behind, no NUL, not longer
-/// than kMaxAuthorizationBytes.  The user ends at the first colon.  Threads: pure.
-[[nodiscard]] std::optional<UserPassword> parse_basic_authorization(std::string_view authorization);
-
-inline constexpr std::size_t kMaxAuthorizationBytes = 2048;
-
-/// Whether `password` has the bcrypt hash `hash`.  Takes from 1 ms (cost 4) to 0.65 s (cost 14);
-/// false as well for what is not a bcrypt hash.  Only the first 72 bytes of a password count, as
-/// for every bcrypt.  Threads: any, at once.
-[[nodiscard]] bool has_bcrypt_hash(const std::string& password, const std::string& hash);
 
 /// Judges the Authorization headers of web clients against users and the bcrypt hashes of their
 /// passwords.
@@ -48,7 +29,7 @@ class BasicAuth {
     denied,
     busy,  ///< nothing was judged: too many wait, or this is going away; may be tried again
   };
-  using Users = std::map<std::string, std::string, std::less<>>;  ///< user -> bcrypt hash
+  using Users = UserHashes;
   using OnVerdict = std::function<void(Verdict)>;
   using HashCheck = std::function<bool(const std::string& password, const std::string& hash)>;
 

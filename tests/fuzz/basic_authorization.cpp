@@ -1,36 +1,14 @@
 // The value of an Authorization header: what is taken is written in one way only.
 
-#include <algorithm>
+#include "exporter/basic_authorization.hpp"
 
-#include "exporter/basic_auth.hpp"
 #include "tests/fuzz/fuzz_target.hpp"
-
-namespace cpu_monitor::fuzz {
-namespace {
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::string_view group = bytes.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      bits = bits << 8U | (j < group.size() ? static_cast<unsigned char>(group[j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      text += j <= group.size() ? kDigits[bits >> (18U - 6U * j) & 63U] : '=';
-    }
-  }
-  return text;
-}
-
-}  // namespace
-}  // namespace cpu_monitor::fuzz
+#include "tests/support/base64.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cpu_monitor;
   using namespace cpu_monitor::fuzz;
+  using tests::base64;
   const std::string_view text = text_of(data, size);
   const auto taken = exporter::parse_basic_authorization(text);
   if (taken) {

@@ -3,13 +3,11 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <ostream>
-#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -18,13 +16,11 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/base64.hpp"
+#include "tests/support/bcrypt_hashes.hpp"
 #include "tests/support/wait.hpp"
 
 namespace cpu_monitor::exporter {
-
-void PrintTo(const UserPassword& credentials, std::ostream* out) {
-  *out << credentials.user << " / " << credentials.password;
-}
 
 void PrintTo(BasicAuth::Verdict verdict, std::ostream* out) {
   constexpr std::array<const char*, 3> kWords{"allowed", "denied", "busy"};
@@ -33,177 +29,10 @@ void PrintTo(BasicAuth::Verdict verdict, std::ostream* out) {
 
 namespace {
 
+using tests::basic;
 using Verdict = BasicAuth::Verdict;
 
-// `secret`, as libcrypt and as htpasswd make it, and as a program that leaves unused bits in the
-// last digit of the salt.
-const std::string kSecret2b = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
-const std::string kSecret2y = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
-const std::string kSecretOddSalt = "$2y$04$abcdefghijklmnopqrstuv2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
-const std::string kEmpty2a = "$2a$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq";
-// The 72 bytes 0123456789 seven times and `xy`.
-const std::string kLong2b = "$2b$04$abcdefghijklmnopqrstuupSOUeh.yJF3toVB4N1IkbDl3YbdyYWG";
-// `fakepassword`, from exporter-toolkit.
-const std::string kFake2y = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
-
-std::string long_password() {
-  std::string password;
-  for (int i = 0; i < 7; ++i) password += "0123456789";
-  return password + "xy";
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::string_view part = bytes.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = (bits << 8) | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += k > part.size() ? '=' : kDigits[(bits >> (18 - 6 * k)) & 63];
-    }
-  }
-  return text;
-}
-
-std::string basic(std::string_view user, std::string_view password) {
-  return "Basic " + base64(std::string(user) + ":" + std::string(password));
-}
-
-// The header.
-
-TEST(BasicAuthorization, IsUserAndPassword) {
-  EXPECT_EQ(parse_basic_authorization("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
-            (UserPassword{"Aladdin", "open sesame"}));
-}
-
-TEST(BasicAuthorization, IsReadWithAnyPadding) {
-  EXPECT_EQ(parse_basic_authorization("Basic YTpi"), (UserPassword{"a", "b"}));
-  EXPECT_EQ(parse_basic_authorization("Basic YTpiYw=="), (UserPassword{"a", "bc"}));
-  EXPECT_EQ(parse_basic_authorization("Basic YTpiY2Q="), (UserPassword{"a", "bcd"}));
-}
-
-TEST(BasicAuthorization, NamesItsSchemeInAnyCase) {
-  EXPECT_EQ(parse_basic_authorization("basic YTpi"), (UserPassword{"a", "b"}));
-  EXPECT_EQ(parse_basic_authorization("BASIC YTpi"), (UserPassword{"a", "b"}));
-}
-
-TEST(BasicAuthorization, MayHaveMoreSpacesBehindTheScheme) {
-  EXPECT_EQ(parse_basic_authorization("Basic   YTpi"), (UserPassword{"a", "b"}));
-}
-
-TEST(BasicAuthorization, EndsTheUserAtTheFirstColon) {
-  EXPECT_EQ(parse_basic_authorization(basic("a", "b:c:d")), (UserPassword{"a", "b:c:d"}));
-}
-
-TEST(BasicAuthorization, MayHoldEmptyParts) {
-  EXPECT_EQ(parse_basic_authorization(basic("", "")), (UserPassword{"", ""}));
-  EXPECT_EQ(parse_basic_authorization(basic("a", "")), (UserPassword{"a", ""}));
-  EXPECT_EQ(parse_basic_authorization(basic("", "b")), (UserPassword{"", "b"}));
-}
-
-TEST(BasicAuthorization, KeepsEveryByteButNul) {
-  std::string password;
-  for (int byte = 1; byte < 256; ++byte) password += static_cast<char>(byte);
-  EXPECT_EQ(parse_basic_authorization(basic("a", password)), (UserPassword{"a", password}));
-}
-
-TEST(BasicAuthorization, IsReadUpToItsGreatestLength) {
-  const std::string password(kMaxAuthorizationBytes, 'x');
-  const std::string fits = basic("a", password.substr(0, 1528));
-  ASSERT_LE(fits.size(), kMaxAuthorizationBytes);
-  EXPECT_TRUE(parse_basic_authorization(fits));
-  EXPECT_FALSE(parse_basic_authorization(basic("a", password.substr(0, 1529))));
-}
-
-class EachBadAuthorization : public testing::TestWithParam<std::string> {};
-
-TEST_P(EachBadAuthorization, IsRefused) {
-  EXPECT_EQ(parse_basic_authorization(GetParam()), std::nullopt);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    BasicAuthorization, EachBadAuthorization,
-    testing::Values("", " ", "Basic", "Basic ", "Basic  ", " Basic YTpi", "BasicYTpi",
-                    "Basic\tYTpi", "Bearer YTpi", "Digest YTpi", "Basi YTpi", "Basics YTpi",
-                    "Basic YTp", "Basic YTpi=", "Basic YTpiYw", "Basic YTpiYw=", "Basic YTpiYw===",
-                    "Basic =", "Basic ==", "Basic ====", "Basic YTpi====", "Basic Y===",
-                    "Basic YT=i", "Basic YTpi YTpi", "Basic YTpi ", "Basic YTpi\r\n",
-                    "Basic YTpi\nYTpi", "Basic YTpiYx==", "Basic YTpiY2R=", "Basic YT-_",
-                    "Basic YTp\xE9", "Basic YWI=", "Basic a:b", basic("a", std::string(1, '\0')),
-                    basic(std::string("a\0b", 3), "c"), "Basic AAAA",
-                    std::string("Basic YTpi\0", 11), "Basic " + std::string(100'000, 'A')));
-
-TEST(BasicAuthorization, IsReadOrRefusedWhateverTheBytes) {
-  std::mt19937 random(1);
-  for (int i = 0; i < 100'000; ++i) {
-    std::string text = random() % 2 == 0 ? "Basic " : "";
-    const std::size_t length = random() % 40;
-    for (std::size_t k = 0; k < length; ++k) text += static_cast<char>(random() % 256);
-    const auto credentials = parse_basic_authorization(text);
-    if (credentials) {
-      EXPECT_EQ(credentials->user.find(':'), std::string::npos);
-    }
-  }
-}
-
-TEST(BasicAuthorization, ComesBackAsItWasMade) {
-  std::mt19937 random(2);
-  for (int i = 0; i < 10'000; ++i) {
-    UserPassword credentials;
-    for (auto* part : {&credentials.user, &credentials.password}) {
-      const std::size_t length = random() % 30;
-      while (part->size() < length) {
-        const auto byte = static_cast<char>(1 + random() % 255);
-        if (byte != ':' || part == &credentials.password) *part += byte;
-      }
-    }
-    EXPECT_EQ(parse_basic_authorization(basic(credentials.user, credentials.password)),
-              credentials);
-  }
-}
-
-// bcrypt.
-
-TEST(Bcrypt, KnowsThePasswordOfAHash) {
-  EXPECT_TRUE(has_bcrypt_hash("secret", kSecret2b));
-  EXPECT_TRUE(has_bcrypt_hash("secret", kSecret2y));
-  EXPECT_TRUE(has_bcrypt_hash("", kEmpty2a));
-  EXPECT_TRUE(has_bcrypt_hash("fakepassword", kFake2y));
-}
-
-TEST(Bcrypt, KnowsAHashWhoseSaltHasUnusedBits) {
-  EXPECT_TRUE(has_bcrypt_hash("secret", kSecretOddSalt));
-  EXPECT_FALSE(has_bcrypt_hash("Secret", kSecretOddSalt));
-}
-
-TEST(Bcrypt, TellsAPasswordFromOthers) {
-  for (const std::string password : {"", "Secret", "secret ", " secret", "secre", "secretsecret"}) {
-    EXPECT_FALSE(has_bcrypt_hash(password, kSecret2b)) << password;
-  }
-}
-
-TEST(Bcrypt, LooksAtTheFirst72BytesOnly) {
-  EXPECT_TRUE(has_bcrypt_hash(long_password(), kLong2b));
-  EXPECT_TRUE(has_bcrypt_hash(long_password() + "z", kLong2b));
-  EXPECT_TRUE(has_bcrypt_hash(long_password() + std::string(5000, 'z'), kLong2b));
-  EXPECT_FALSE(has_bcrypt_hash(long_password().substr(0, 71), kLong2b));
-}
-
-TEST(Bcrypt, MatchesNothingThatIsNoHash) {
-  for (const std::string hash :
-       {"", "*0", "secret", "$2b$04$", "$6$salt$x", "$2z$04$aaaaaaaaaaaa"}) {
-    EXPECT_FALSE(has_bcrypt_hash("secret", hash)) << hash;
-  }
-  EXPECT_FALSE(has_bcrypt_hash("secret", "$2b$04$" + std::string(53, '_')));
-  EXPECT_FALSE(has_bcrypt_hash("secret", "$2b$xx$" + std::string(53, 'a')));
-  EXPECT_FALSE(has_bcrypt_hash("secret", "$2b$04$" + std::string(53, 'a')));
-}
-
-// Judging, with a hash of ours: the hash of `x` is `x` and what makes it as long as one of bcrypt.
+// With a hash of ours: the hash of `x` is `x` and what makes it as long as one of bcrypt.
 
 std::string hash_of(const std::string& password, const std::string& cost = "10") {
   std::string hash = "$2b$" + cost + "$" + password;
@@ -637,17 +466,20 @@ TEST_F(Judging, AnswersEachOfManyThreadsOnce) {
 
 TEST(JudgingWithBcrypt, AllowsThePasswordOfEachKindOfHash) {
   Verdicts verdicts;
-  BasicAuth auth({{"a", kEmpty2a}, {"b", kSecret2b}, {"y", kSecret2y}, {"long", kLong2b}});
+  BasicAuth auth({{"a", tests::kEmpty2a},
+                  {"b", tests::kSecret2b},
+                  {"y", tests::kSecret2y},
+                  {"long", tests::kLong2b}});
   auth.judge("1", basic("a", ""), verdicts.note("a"));
   auth.judge("2", basic("b", "secret"), verdicts.note("b"));
   auth.judge("3", basic("y", "secret"), verdicts.note("y"));
-  auth.judge("4", basic("long", long_password() + "more"), verdicts.note("long"));
+  auth.judge("4", basic("long", tests::long_password() + "more"), verdicts.note("long"));
   for (const auto& [who, verdict] : verdicts.await(4)) EXPECT_EQ(verdict, Verdict::allowed) << who;
 }
 
 TEST(JudgingWithBcrypt, DeniesOtherPasswordsAndOtherUsers) {
   Verdicts verdicts;
-  BasicAuth auth({{"a", kSecret2b}});
+  BasicAuth auth({{"a", tests::kSecret2b}});
   auth.judge("1", basic("a", "secreT"), verdicts.note("wrong"));
   auth.judge("2", basic("b", "secret"), verdicts.note("unknown"));
   auth.judge("3", basic("a", ""), verdicts.note("empty"));
