@@ -57,11 +57,22 @@ class Programs:
         return Exporter([*inside, self._ours("exporter/cpu-monitor-exporter")], flags, ingest_port,
                         web_port)
 
-    def agent(self, ingest_port, *flags, host="127.0.0.1", inside=()):
+    def enroll(self, name, state, ingest_port):
+        """Makes `name` a member of the fleet of the exporter with this state; its join line."""
+        done = subprocess.run(
+            [self._ours("exporter/cpu-monitor-exporter"), "enroll", name,
+             "--state.directory", state, "--address", f"127.0.0.1:{ingest_port}"],
+            capture_output=True, text=True, check=False, timeout=30)
+        match = re.search(r"cpu-monitor://[^\s']+", done.stdout)
+        if not match:
+            raise BenchError(f"enroll gave no line for {name}: {done.stderr.strip()[-300:]}")
+        return match[0]
+
+    def agent(self, ingest_port, *flags, host="127.0.0.1", inside=(), env=None):
         return Process([
             *inside, self._ours("agent/cpu-monitor-agent"), "--exporter", f"{host}:{ingest_port}",
             "--no-print", *flags,
-        ])
+        ], env)
 
     def static_agent(self, ingest_port, *flags):
         """The agent of the build directory's sibling, which was configured for it."""

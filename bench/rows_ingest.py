@@ -50,13 +50,14 @@ class Load:
     agents: int
     pace: str
     sample: str
+    fleet_flags: tuple = ()
 
     def measure(self, server, port):
         """One fleet against one server that acknowledges."""
         bench = self.bench
         duration_s = bench.seconds(4.0 if self.pace == "max" else 6.0, 0.5)
         with bench.programs.fleet(port, self.agents, duration_s, "--sample", self.sample,
-                                  cores=CORES, is_flat_out=self.pace == "max") as fleet:
+                                  *self.fleet_flags, cores=CORES, is_flat_out=self.pace == "max") as fleet:
             fleet.wait_for(r"\bready\b", 60)
             start, before = time.monotonic(), server.cpu_s()
             time.sleep(duration_s - MARGIN_S)
