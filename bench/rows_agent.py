@@ -69,6 +69,10 @@ class Watched:
     def proportional_mib(self):
         return sum(process.proportional_kib() for process in self.processes) / 1024
 
+    def peak_mib(self):
+        """Resident, at the most."""
+        return sum(process.peak_kib() for process in self.processes) / 1024
+
 
 def run(bench):
     if bench.wants(*CPU_ROWS):
@@ -171,7 +175,8 @@ def memory_of(bench, start):
         watched = start(bench, stack, python_as_taker)
         watched.wait_for_work(bench)
         time.sleep(bench.seconds(6.0, 0.2))
-        return {"resident": watched.resident_mib(), "proportional": watched.proportional_mib()}
+        return {"resident": watched.resident_mib(), "proportional": watched.proportional_mib(),
+                "peak": watched.peak_mib()}
 
 
 # Who agents push to

@@ -162,6 +162,7 @@ def measure_agent_memory(bench, enrolment, name):
     for limit, other in ((PLAIN, plain["proportional"]), (ALLOWED, ALLOWED_AGENT_MIB)):
         bench.add(Row(name, "proportional share", "MiB", ours["proportional"], limit=limit,
                       other=other, extra={"resident": ours["resident"],
+                                          "resident_peak": ours["peak"],
                                           "openssl_shared": with_others["proportional"]}))
 
 
