@@ -85,8 +85,9 @@ def memory_per_agent(bench, exporter_flags, fleet_flags):
                 ramp_s=count / CONNECTS_PER_S, endpoint_prefix=prefix))
             fleet.wait_for(r"\bready\b", 120)
             for _ in range(SCRAPES):
-                time.sleep(length_s / SCRAPES)
                 scrape(exporter.web_port, accept_gzip=True)
+                # Samples flow meanwhile, and what the page took is given back.
+                time.sleep(length_s / SCRAPES)
             return exporter.resident_kib(), exporter.proportional_kib()
 
         before = add_agents(few, "few-")
