@@ -10,7 +10,6 @@
 /// Errors: all functions throw std::runtime_error that says what to do.
 namespace cpu_monitor::agent {
 
-inline constexpr const char* kDefaultStateDirectory = "/var/lib/cpu-monitor";
 inline constexpr const char* kJoinFile = "join";
 
 /// One line of stdin, without its end; asks for it if a person sits there.  Nothing behind the line

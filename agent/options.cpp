@@ -281,7 +281,7 @@ AgentCommand parse_command_line(int argc, const char* const* argv, const std::st
                                 bool is_terminal, const JoinSources& sources) {
   AgentOptions options;
   options.print = is_terminal;
-  options.state_directory = cpu_monitor::kDefaultStateDirectory;
+  options.state_directory = kDefaultStateDirectory;
   ExporterFlags flags;
   CommandLine command_line(kProgram, kDescription);
   add_exporter_flags(command_line, options, flags);
