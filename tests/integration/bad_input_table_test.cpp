@@ -213,6 +213,8 @@ std::string said_of_query(const std::string& input) {
       return "group_not_collected: " + groups.error().detail;
     case exporter::QueryFault::bad_encoding:
       return "bad_encoding: " + groups.error().detail;
+    case exporter::QueryFault::bad_parameter:
+      return "bad_parameter: " + groups.error().detail;
   }
   return "";
 }
