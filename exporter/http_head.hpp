@@ -17,7 +17,10 @@ inline constexpr std::size_t kMaxRequestHeadBytes = 8192;
 inline constexpr std::string_view kCommonHeaderLines =
     "Connection: close\r\n"
     "X-Content-Type-Options: nosniff\r\n"
-    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'\r\n"
     "Cache-Control: no-store\r\n";
 
 /// Where the head ends: behind the first empty line, as civetweb sees it (which takes a bare LF LF
