@@ -57,7 +57,8 @@ class App {
     this.timer = setTimeout(() => this.#ask(), 0);
   }
 
-  show_counts({ counts, version, uptime_ms, time_ms }) {
+  show_counts({ counts, version, uptime_ms, time_ms, peak_window_ms }) {
+    this.peak_window_ms = peak_window_ms;
     this.counts_at = performance.now();
     const all = counts.alive + counts.silent + counts.gone;
     for (const link of document.querySelectorAll("[data-count]")) {
@@ -68,11 +69,7 @@ class App {
     const never = document.querySelector("[data-count=gone] small");
     set_text(never, counts.never_came > 0 ? `${whole(counts.never_came)} never came` : "");
     set_text(by_id("version"), `exporter ${version}, up ${duration(uptime_ms)}`);
-    this.#set_clock(time_ms);
-  }
-
-  show_time(time_ms) {
-    this.#set_clock(time_ms);
+    this.set_clock(time_ms);
   }
 
   /** The exporter's clock, as far as this browser knows it. */
@@ -80,7 +77,8 @@ class App {
     return this.clock ? this.clock.exporter_ms + performance.now() - this.clock.at : Date.now();
   }
 
-  #set_clock(exporter_ms) {
+  /** What the exporter's clock says. */
+  set_clock(exporter_ms) {
     this.clock = { exporter_ms, at: performance.now() };
   }
 

@@ -11,6 +11,8 @@ export const MODES = [
   { name: "iowait", at: 4 },
   { name: "idle", at: 3 },
 ];
+/** The kernel works its boot time out from a clock that is set right now and then. */
+const BOOT_WOBBLE_MS = 10_000;
 const WAITING = ["iowait", "idle"];
 
 /**
@@ -45,7 +47,7 @@ function per_second(before, after, elapsed_ms) {
  */
 export function between(before, after) {
   const elapsed_ms = after.sample_uptime_ms - before.sample_uptime_ms;
-  if (!(elapsed_ms > 0) || before.boot_time_ms !== after.boot_time_ms) return undefined;
+  if (!(elapsed_ms > 0) || Math.abs((before.boot_time_ms ?? 0) - (after.boot_time_ms ?? 0)) > BOOT_WOBBLE_MS) return undefined;
   const old = new Map((before.cpu?.cores ?? []).map((core) => [core.id, core.ticks]));
   const periods = rise(before.cgroup?.periods, after.cgroup?.periods);
   const throttled = rise(before.cgroup?.throttled_periods, after.cgroup?.throttled_periods);

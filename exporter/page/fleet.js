@@ -1,7 +1,7 @@
 // The list of machines: one page of it, as the exporter orders it.
 
 import { ask } from "./exporter.js";
-import { DASH, age, count, duration, make, percent, set_text, whole } from "./format.js";
+import { DASH, age, duration, make, percent, set_text, whole } from "./format.js";
 import { SLOTS, merged, summary } from "./history.js";
 import { draw_slots, surface } from "./draw.js";
 import { heat_of, make_state, show_state } from "./states.js";
@@ -54,7 +54,6 @@ class Row {
     this.fill.style.width = `${agent.percent ?? 0}%`;
     this.fill.className = heat_of(agent.percent ?? 0);
     set_text(this.peak, percent(agent.peak));
-    this.peak.dataset.heat = heat_of(agent.peak ?? 0);
     set_text(this.load, agent.load ? agent.load[0].toFixed(2) : DASH);
     this.load.title = agent.load ? `over 1, 5 and 15 minutes: ${agent.load.join(", ")}` : "";
     set_text(this.cpus, agent.cpus === undefined ? DASH : String(agent.cpus));
@@ -158,7 +157,7 @@ export class Fleet {
       this.shell.navigate({ ...this.route, page: pages }, { replace: true });
       return;
     }
-    if (answer.peak_window_ms) set_text(by_id("peak-window"), `, ${duration(answer.peak_window_ms)}`.replace(/\.0/, ""));
+    if (answer.peak_window_ms) set_text(by_id("peak-window"), `, ${duration(answer.peak_window_ms)}`);
     const names = answer.agents.map(({ endpoint }) => endpoint);
     for (const agent of answer.agents) this.#keep_history(agent);
     if (this.#may_reorder(names, answer.matching)) this.#lay(names);
@@ -242,7 +241,7 @@ export class Fleet {
     for (const id of ["next", "last"]) by_id(id).disabled = page >= pages;
     this.pages = pages;
     const is_chosen = search !== "" || state !== "";
-    set_text(by_id("found"), is_chosen && answer.matching > 0 ? `${count(answer.matching, "machine")} of this kind` : "");
+    set_text(by_id("found"), is_chosen && answer.matching > 0 ? answer.matching === 1 ? "1 machine matches" : `${whole(answer.matching)} machines match` : "");
     const table = this.body.parentElement;
     table.hidden = answer.matching === 0;
     by_id("nothing").hidden = answer.matching > 0;

@@ -38,7 +38,7 @@ export function age(ms) {
 
 /** A span of time in its two largest units. */
 export function duration(ms) {
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)}${SPACE}s`;
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1).replace(".0", "")}${SPACE}s`;
   const units = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
   let seconds = Math.round(ms / 1000);
   const parts = [];

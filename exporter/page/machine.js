@@ -5,7 +5,6 @@ import { age, bytes, count, date, duration, make, percent, rate, set_text } from
 import { between } from "./counters.js";
 import { Cores, Legend, make_bar, show_bar } from "./cores.js";
 import { HistoryChart } from "./history_chart.js";
-import { SLOTS, merged } from "./history.js";
 import { Recorder } from "./recorder.js";
 import { heat_of, make_state, show_state, state_of } from "./states.js";
 import { fragment_of } from "./route.js";
@@ -36,14 +35,17 @@ class Facts {
 class Tile {
   constructor(name) {
     this.name = make("dt", {}, name);
-    this.value = make("dd");
-    this.element = make("div", { class: "tile" }, this.name, this.value);
+    this.value = make("span");
+    this.rest = make("small");
+    this.figure = make("dd", {}, this.value, " ", this.rest);
+    this.element = make("div", { class: "tile" }, this.name, this.figure);
   }
 
-  show(value, heat = "calm") {
+  show(value, rest = "", heat = "calm") {
     this.element.hidden = value === undefined;
     set_text(this.value, value ?? "");
-    this.value.dataset.heat = heat;
+    set_text(this.rest, rest);
+    this.figure.dataset.heat = heat;
   }
 }
 
@@ -82,13 +84,13 @@ export class Machine {
     const { endpoint } = this.route;
     let answer;
     try {
-      answer = await ask(`api/v1/agents/${encodeURIComponent(endpoint)}`, { history: this.history ? 2 : SLOTS }, signal);
+      answer = await ask(`api/v1/agents/${encodeURIComponent(endpoint)}`, {}, signal);
     } catch (failure) {
       if (failure.status !== 404) throw failure;
       this.#show_unknown();
       return;
     }
-    if (answer.time_ms !== undefined) this.shell.show_time(answer.time_ms);
+    this.shell.set_clock(answer.time_ms);
     this.#take(answer);
   }
 
@@ -119,7 +121,7 @@ export class Machine {
     this.unknown = make("div", { class: "empty", hidden: true });
     this.tiles = {
       busy: new Tile("Busy"), peak: new Tile("Peak"), core: new Tile("Busiest core, peak"), steal: new Tile("Steal, peak"),
-      load: new Tile("Load 1, 5, 15 min"), tasks: new Tile("Running, blocked"), waiting: new Tile("Waiting for CPU"),
+      load: new Tile("Load, 1 5 15 min"), tasks: new Tile("Running tasks"), waiting: new Tile("Waiting for CPU"),
     };
     this.chart = new HistoryChart();
     this.history_card = make("section", { class: "card" }, make("h2", {}, "Last 5 minutes"), this.chart.element);
@@ -165,7 +167,7 @@ export class Machine {
     this.unknown.hidden = true;
     this.known.hidden = false;
     this.state.hidden = false;
-    if (agent.history) this.history = merged(this.history, agent.history);
+    this.history = agent.history;
     this.#count(agent);
     show_state(this.state, agent);
     this.section.dataset.state = state_of(agent);
@@ -192,14 +194,16 @@ export class Machine {
 
   #show_tiles(agent) {
     const { tiles, change } = this;
-    const hot = (value) => [value === undefined ? undefined : percent(value), heat_of(value ?? 0)];
-    tiles.busy.show(...hot(agent.percent));
-    tiles.peak.show(...hot(agent.peak));
-    tiles.core.show(...hot(agent.busiest_core_peak));
-    tiles.steal.show(agent.steal_peak === undefined ? undefined : percent(agent.steal_peak), agent.steal_peak >= 10 ? "hot" : "calm");
-    if (agent.peak_window_ms) set_text(tiles.peak.name, `Peak, ${duration(agent.peak_window_ms).replace(".0", "")}`);
-    tiles.load.show(agent.load?.map((value) => value.toFixed(2)).join("  "));
-    tiles.tasks.show(agent.running === undefined ? undefined : `${agent.running}  ${agent.blocked ?? ""}`);
+    const known = (value) => (value === undefined ? undefined : percent(value));
+    tiles.busy.show(known(agent.percent), "", heat_of(agent.percent ?? 0));
+    tiles.peak.show(known(agent.peak));
+    tiles.core.show(known(agent.busiest_core_peak));
+    tiles.steal.show(known(agent.steal_peak));
+    const { peak_window_ms } = this.shell;
+    if (peak_window_ms) set_text(tiles.peak.name, `Peak, ${duration(peak_window_ms)}`);
+    const [one, ...longer] = agent.load?.map((value) => value.toFixed(2)) ?? [];
+    tiles.load.show(one, longer.join("  "));
+    tiles.tasks.show(agent.running === undefined ? undefined : String(agent.running), agent.blocked === undefined ? "" : `${agent.blocked} blocked`);
     tiles.waiting.show(share(change?.waiting));
   }
 
@@ -238,10 +242,10 @@ export class Machine {
     ]);
     facts.host.show([
       ["CPUs", agent.cpus === undefined ? undefined : String(agent.cpus)],
-      ["Up for", agent.uptime_ms === undefined ? undefined : duration(agent.uptime_ms)],
+      ["Up for", agent.sample_uptime_ms === undefined ? undefined : duration(agent.sample_uptime_ms)],
       ["Booted", agent.boot_time_ms === undefined ? undefined : date(agent.boot_time_ms)],
       ["Host name", host?.nodename],
-      ["Domain", host?.domainname === "(none)" ? undefined : host?.domainname],
+      ["Domain", host?.domainname === "(none)" ? undefined : host?.domainname], // what the kernel says for none
       ["System", host && [host.sysname, host.release].filter(Boolean).join(" ")],
       ["Version", host?.version],
       ["Machine", host?.machine],

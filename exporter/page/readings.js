@@ -218,7 +218,7 @@ export class Readings {
     const right = Math.max(left + 2, x_of(this.view.to_ms));
     const ink = palette();
     context.fillStyle = ink.card;
-    context.globalAlpha = 0.65;
+    context.globalAlpha = 0.45;
     context.fillRect(0, 0, left, height);
     context.fillRect(right, 0, width - right, height);
     context.globalAlpha = 1;
@@ -272,7 +272,7 @@ export class Readings {
       context.fillRect(left, area.y + area.height - top, right - left, top);
       if (end - first === 1) return;
       const height = (mean / 100) * area.height;
-      context.fillStyle = ink.busy;
+      context.fillStyle = mean >= BURST ? ink.hot : ink.busy;
       context.fillRect(left, area.y + area.height - height, right - left, height);
     });
   }
@@ -280,7 +280,7 @@ export class Readings {
   #draw_line(context, area, { key, ink }) {
     const values = this.recording[key];
     context.strokeStyle = palette()[ink];
-    context.lineWidth = 1.5;
+    context.lineWidth = 1;
     context.beginPath();
     let last_right = -Infinity;
     this.#each_column(area, this.view, (first, end, left, right) => {

@@ -16,6 +16,7 @@ const POLICY =
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STEP_MS = 2000;
+const SLOTS = 150;
 const READING_MS = 100;
 const EDGES = [10, 25, 50, 75, 90, 95, 99, 100];
 
@@ -57,6 +58,7 @@ export class MockMachine {
     this.silent_for_ms = 0;
     Object.assign(this, fields);
     this.level = 3 + 85 * noise(this.number, 1) ** 3;
+    this.burst_rate = noise(this.number, 13) < 0.4 ? 0.02 : 0;
     this.born_ms = Date.now() - 86_400_000 * 12.3;
   }
 
@@ -69,7 +71,7 @@ export class MockMachine {
   /** Bursts: some seconds hold a few readings near 100. */
   burst_at(time) {
     const second = Math.floor(time / 1000);
-    if (noise(this.number, second, 7) > 0.06) return 0;
+    if (noise(this.number, second, 7) > this.burst_rate) return 0;
     const start = Math.floor(noise(this.number, second, 8) * 7);
     const length = 1 + Math.floor(noise(this.number, second, 9) * 4);
     const at = Math.floor((time % 1000) / READING_MS);
@@ -84,7 +86,7 @@ export class MockMachine {
   peak_within(from, to) {
     let peak = 0;
     for (let second = Math.floor(from / 1000); second * 1000 < to; ++second) {
-      const has_burst = noise(this.number, second, 7) <= 0.06;
+      const has_burst = noise(this.number, second, 7) <= this.burst_rate;
       peak = Math.max(peak, has_burst ? 90 + half(10 * noise(this.number, second, 10)) : this.percent_at(second * 1000) * 1.2);
     }
     return clamp(peak);
@@ -118,7 +120,7 @@ export class MockMachine {
     agent.last_sample_ms = this.last_sample_ms(now);
     if (this.state !== "gone") {
       agent.percent = this.percent_at(now);
-      agent.peak = one_decimal(this.peak_within(now - 20_000, now));
+      agent.peak = one_decimal(this.peak_within(now - 120_000, now));
       if (this.load) {
         agent.busiest_core_peak = Math.min(100, one_decimal(agent.peak + 6));
         agent.steal_peak = one_decimal(8 * noise(this.number, 11) ** 6);
@@ -133,23 +135,21 @@ export class MockMachine {
     return agent;
   }
 
-  /** Ticks of one core since the machine came up; `core` -1 is all of them. */
+  /** Ticks of one core since the machine came up. */
   ticks(now, core) {
     const seconds = (now - this.born_ms) / 1000;
-    // The integral of the busy share, near enough: what matters is how far it goes between two answers.
-    const steady = core < 0 ? 1 : 0.2 + 1.6 * noise(this.number, core, 20);
-    const wobble = 6 * Math.sin(now / 4000 + core * 1.7);
-    const busy = (seconds * 0.3 * steady + wobble) * 100;
-    const share = (part) => Math.max(0, Math.floor(busy * part * (core < 0 ? this.cpus : 1)));
-    const total = Math.floor(seconds * 100 * (core < 0 ? this.cpus : 1));
-    const steal = core === 1 ? share(0.2) : share(0.01);
-    const parts = [share(0.62), share(0.06), share(0.22), 0, share(0.05), share(0.03), share(0.05), steal, 0, 0];
-    parts[3] = Math.max(0, total - parts.reduce((sum, part) => sum + part, 0));
+    const level = Math.min(0.97, ((this.fixed_percent ?? this.level) / 100) * (0.3 + 1.4 * noise(this.number, core, 20)));
+    // The integral of a busy share that swings a little: what matters is how far it goes between two answers.
+    const busy = level * (seconds + 0.8 * Math.sin(seconds / 3 + core)) * 100;
+    const steal = core === 1 ? 0.2 : 0.01;
+    const shares = [0.7 - steal, 0.06, 0.16, 0, 0.03, 0.03, 0.05, steal, 0, 0];
+    const parts = shares.map((share) => Math.max(0, Math.floor(busy * share)));
+    parts[3] = Math.max(0, Math.floor(seconds * 100) - parts.reduce((sum, part) => sum + part, 0));
     return parts;
   }
 
-  full(now, slots) {
-    const agent = this.brief(now, slots);
+  full(now) {
+    const agent = this.brief(now, SLOTS);
     if (!this.has_come) return agent;
     agent.connects = 3;
     agent.clock_skew_ms = -2;
@@ -163,25 +163,23 @@ export class MockMachine {
     agent.discarded = { stepped_back: 2 };
     if (this.state === "gone" || !this.load) return agent;
     const sampled = Math.floor(now / 1000) * 1000;
-    agent.uptime_ms = sampled - this.born_ms;
-    agent.sample_uptime_ms = sampled - this.born_ms;
+    const uptime_ms = sampled - this.born_ms;
+    agent.sample_uptime_ms = uptime_ms;
     agent.ticks_per_second = 100;
-    agent.cpu = {
-      total: this.ticks(sampled, -1),
-      cores: Array.from({ length: this.cpus }, (_, id) => ({ id, ticks: this.ticks(sampled, id) })),
-    };
+    const cores = Array.from({ length: this.cpus }, (_, id) => ({ id, ticks: this.ticks(sampled, id) }));
+    agent.cpu = { total: cores[0].ticks.map((_, mode) => cores.reduce((sum, { ticks }) => sum + ticks[mode], 0)), cores };
     agent.running = 1 + Math.floor(3 * noise(this.number, Math.floor(now / 1000)));
     agent.blocked = 0;
-    agent.context_switches = Math.floor(agent.uptime_ms * 5.3);
-    agent.interrupts = Math.floor(agent.uptime_ms * 3.1);
-    agent.forks = Math.floor(agent.uptime_ms / 40);
-    agent.pressure = { waiting_us: Math.floor(agent.uptime_ms * 34), irq_stalled_us: Math.floor(agent.uptime_ms * 3) };
+    agent.context_switches = Math.floor(uptime_ms * 5.3);
+    agent.interrupts = Math.floor(uptime_ms * 3.1);
+    agent.forks = Math.floor(uptime_ms / 40);
+    agent.pressure = { waiting_us: Math.floor(uptime_ms * 34), irq_stalled_us: Math.floor(uptime_ms * 3) };
     agent.throttles = { core: 12, package: 3 };
     agent.temperature = [{ zone: 0, type: "x86_pkg_temp", celsius: 61.5 }];
     agent.cgroup = {
-      usage_us: Math.floor(agent.uptime_ms * 2), user_us: Math.floor(agent.uptime_ms), system_us: Math.floor(agent.uptime_ms),
-      periods: Math.floor(agent.uptime_ms / 100), throttled_periods: Math.floor(agent.uptime_ms / 2500),
-      throttled_us: Math.floor(agent.uptime_ms * 8), quota_cores: 2,
+      usage_us: Math.floor(uptime_ms * 2), user_us: Math.floor(uptime_ms), system_us: Math.floor(uptime_ms),
+      periods: Math.floor(uptime_ms / 100), throttled_periods: Math.floor(uptime_ms / 2500),
+      throttled_us: Math.floor(uptime_ms * 8), quota_cores: 2,
     };
     return agent;
   }
@@ -195,7 +193,7 @@ export class MockMachine {
       const busy = planted ? planted.busy : this.bursts ? Math.min(60, this.reading_at(time)) : this.reading_at(time);
       answer.time_ms.push(time);
       answer.busy.push(busy);
-      answer.busiest_core.push(half(Math.min(100, busy * 1.3 + 4)));
+      answer.busiest_core.push(half(Math.min(100, busy * 1.2 + 3 + 12 * noise(this.number, time / READING_MS, 12))));
       answer.system.push(half(busy * 0.3));
       answer.steal.push(half(busy > 90 ? busy * 0.05 : 0));
     }
@@ -307,8 +305,9 @@ export class MockExporter {
   #one(name, query) {
     const machine = this.machines.find(({ endpoint }) => endpoint === name);
     if (!machine) return json(404, { error: `no machine is called ${name}` });
+    if ([...query].length > 0) return json(400, { error: "an agent takes no parameters" });
     const now = Date.now();
-    return json(200, { time_ms: now, version: this.version, peak_window_ms: 120_000, ...machine.full(now, Number(query.get("history") ?? 0)) });
+    return json(200, { ...machine.full(now), time_ms: now });
   }
 
   #recording(name, query) {
@@ -326,7 +325,7 @@ function sort_keys(machine, now, sort) {
   return {
     endpoint: machine.endpoint,
     percent: sort === "busy" && is_there ? machine.percent_at(now) : undefined,
-    peak: sort === "peak" && is_there ? machine.peak_within(now - 20_000, now) : undefined,
+    peak: sort === "peak" && is_there ? machine.peak_within(now - 120_000, now) : undefined,
     last_sample_ms: machine.has_come ? machine.last_sample_ms(now) : undefined,
   };
 }
