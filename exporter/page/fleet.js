@@ -1,7 +1,7 @@
 // The list of machines: one page of it, as the exporter orders it.
 
 import { ask } from "./exporter.js";
-import { DASH, age, duration, make, percent, set_text, whole } from "./format.js";
+import { DASH, age, duration, load, make, percent, set_text, whole } from "./format.js";
 import { SLOTS, merged, summary } from "./history.js";
 import { draw_slots, surface } from "./draw.js";
 import { heat_of, make_state, show_state } from "./states.js";
@@ -54,7 +54,7 @@ class Row {
     this.fill.style.width = `${agent.percent ?? 0}%`;
     this.fill.className = heat_of(agent.percent ?? 0);
     set_text(this.peak, percent(agent.peak));
-    set_text(this.load, agent.load ? agent.load[0].toFixed(2) : DASH);
+    set_text(this.load, agent.load ? load(agent.load[0]) : DASH);
     this.load.title = agent.load ? `over 1, 5 and 15 minutes: ${agent.load.join(", ")}` : "";
     set_text(this.cpus, agent.cpus === undefined ? DASH : String(agent.cpus));
     set_text(this.agent, agent.agent_version ?? DASH);
@@ -160,8 +160,13 @@ export class Fleet {
     if (answer.peak_window_ms) set_text(by_id("peak-window"), `, ${duration(answer.peak_window_ms)}`);
     const names = answer.agents.map(({ endpoint }) => endpoint);
     for (const agent of answer.agents) this.#keep_history(agent);
-    if (this.#may_reorder(names, answer.matching)) this.#lay(names);
-    else if (answer.matching <= PAGE_SIZE) this.#lay([...this.order, ...names.filter((name) => !this.order.includes(name))]);
+    if (this.#may_reorder(names, answer.matching)) {
+      this.is_fresh = false;
+      this.ordered_at = performance.now();
+      this.#lay(names);
+    } else if (answer.matching <= PAGE_SIZE) {
+      this.#lay([...this.order, ...names.filter((name) => !this.order.includes(name))]);
+    }
     const agents = new Map(answer.agents.map((agent) => [agent.endpoint, agent]));
     for (const endpoint of this.order) {
       const row = this.rows.get(endpoint);
@@ -195,7 +200,7 @@ export class Fleet {
   #may_reorder(names, matching) {
     if (this.is_fresh) return true;
     if (this.#is_held()) return false;
-    if (performance.now() - this.laid_at >= REORDER_MS) return true;
+    if (performance.now() - this.ordered_at >= REORDER_MS) return true;
     return matching <= PAGE_SIZE && names.length !== this.order.length;
   }
 
@@ -207,8 +212,6 @@ export class Fleet {
 
   /** Puts the rows of `names` there, in this order.  A row keeps its element, and the focus. */
   #lay(names) {
-    this.is_fresh = false;
-    this.laid_at = performance.now();
     if (names.length === this.order.length && names.every((name, i) => name === this.order[i])) return;
     const focused = this.body.contains(document.activeElement) ? document.activeElement.closest("tr") : null;
     const place = focused ? [...this.body.children].indexOf(focused) : -1;

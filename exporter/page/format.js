@@ -83,6 +83,9 @@ export function bytes(value) {
   return `${size.toFixed(1)}${SPACE}${units[unit]}`;
 }
 
+/** A load average; beyond 100 nobody reads hundredths. */
+export const load = (value) => value.toFixed(value < 100 ? 2 : 0);
+
 /** 0.7, 12.4, 1,240: three digits that count. */
 export function rate(value) {
   if (value >= 100) return whole(value);

@@ -1,7 +1,7 @@
 // One machine, as exactly as the exporter knows it.  What its agent does not send is absent.
 
 import { ask } from "./exporter.js";
-import { age, bytes, count, date, duration, make, percent, rate, set_text } from "./format.js";
+import { age, bytes, count, date, duration, load, make, percent, rate, set_text } from "./format.js";
 import { between } from "./counters.js";
 import { Cores, Legend, make_bar, show_bar } from "./cores.js";
 import { HistoryChart } from "./history_chart.js";
@@ -201,7 +201,7 @@ export class Machine {
     tiles.steal.show(known(agent.steal_peak));
     const { peak_window_ms } = this.shell;
     if (peak_window_ms) set_text(tiles.peak.name, `Peak, ${duration(peak_window_ms)}`);
-    const [one, ...longer] = agent.load?.map((value) => value.toFixed(2)) ?? [];
+    const [one, ...longer] = agent.load?.map(load) ?? [];
     tiles.load.show(one, longer.join("  "));
     tiles.tasks.show(agent.running === undefined ? undefined : String(agent.running), agent.blocked === undefined ? "" : `${agent.blocked} blocked`);
     tiles.waiting.show(share(change?.waiting));

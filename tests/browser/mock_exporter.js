@@ -56,9 +56,9 @@ export class MockMachine {
     this.recording = true;
     this.fixed_percent = undefined;
     this.silent_for_ms = 0;
+    this.burst_rate = noise(number, 13) < 0.4 ? 0.02 : 0; // the part of the seconds that hold one
     Object.assign(this, fields);
     this.level = 3 + 85 * noise(this.number, 1) ** 3;
-    this.burst_rate = noise(this.number, 13) < 0.4 ? 0.02 : 0;
     this.born_ms = Date.now() - 86_400_000 * 12.3;
   }
 
