@@ -20,9 +20,9 @@ BEFORE = -HOUR
 class Exporter:
     """One target of job my_cpu; `away` are the times [(from, until)] in which it does not run."""
 
-    def __init__(self, name=None, away=()):
+    def __init__(self, name=None, away=(), is_labelled=True):
         self.target = {"job": "my_cpu", "instance": f"{name}:8000" if name else EXPORTER}
-        if name:
+        if name and is_labelled:
             self.target["exporter"] = name
         self._away = away
 
