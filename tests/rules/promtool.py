@@ -166,6 +166,6 @@ def families_of(expression):
     text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', expression)
     text = re.sub(r"\{[^}]*\}", "{}", text)
     text = re.sub(r"\[[^]]*\]", "[]", text)
-    text = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", r"\1", text)
+    text = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", text)
     names = re.findall(r"(?<![\w:$.])([a-zA-Z_:][\w:]*)\b(?!\s*\()", text)
     return {name for name in names if name not in _KEYWORDS}
