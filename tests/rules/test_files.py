@@ -47,7 +47,8 @@ class Rule:
 
 
 def rules():
-    for path in RULES:
+    """Of the machines first, as on the page."""
+    for path in reversed(RULES):
         parts = re.split(r"^      - (alert|record): (\S+)\n", path.read_text(), flags=re.MULTILINE)
         for kind, name, text in zip(*[iter(parts[1:])] * 3):
             yield Rule(kind, name, text)

@@ -110,6 +110,14 @@ class HighCpu(AlertTest):
         host.expect(20 * MINUTE, {self.ALERT: ["web-1"]}, host.end_s)
         self.assert_as_expected(host)
 
+    def test_fires_where_counters_stand_still_between_rare_pushes(self):
+        host = Host()
+        host.gauge("cpu_monitor_host_cpu_seconds_total", 5000, mode="user")
+        host.gauge("cpu_monitor_host_cpu_seconds_total", 50, mode="idle")
+        host.gauge("my_cpu_percents", 99, method="proc_stat")
+        host.expect(20 * MINUTE, {self.ALERT: ["web-1"]}, host.end_s)
+        self.assert_as_expected(host)
+
     def test_quiet_when_nine_tenths_are_busy(self):
         host = Host()
         host.cpu(0.89)
