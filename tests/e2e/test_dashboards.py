@@ -100,10 +100,10 @@ class Dashboards(harness.EndToEndTest):
     def wait_for_scrapes(self):
         harness.wait_until(
             lambda: (self.prometheus.number(
-                'count_over_time(cpu_monitor_agent_up{instance="web-1"}[1m])') or 0) >= 10,
+                'max(count_over_time(cpu_monitor_agent_up{instance="web-1"}[1m]))') or 0) >= 10,
             "ten scrapes")
         harness.wait_until(
-            lambda: self.prometheus.number('cpu_monitor_agent_up{instance="web-3"}') == 0,
+            lambda: self.prometheus.number('max(cpu_monitor_agent_up{instance="web-3"})') == 0,
             "web-3 is down")
 
     def values(self, dashboard):
