@@ -159,5 +159,26 @@ class Dashboards(harness.EndToEndTest):
         return json.loads(body)["data"]["groups"]
 
 
+class TargetsOfTheirOwn(Dashboards):
+    """The same where each machine is a target, and the exporter's page holds only what it alone knows."""
+
+    def start_exporter(self, *flags, **ports):
+        return super().start_exporter("--web.sd-hold", "0s", *flags, **ports)
+
+    def config(self, folder):
+        text = super().config(folder)
+        for old, new in (
+            ("    static_configs:\n      - targets: [\"127.0.0.1",
+             "    params: {\"collect[]\": [agent, exporter]}\n"
+             "    static_configs:\n      - targets: [\"127.0.0.1"),
+            ("scrape_configs:\n",
+             "scrape_configs:\n  - job_name: my_cpu_machines\n    http_sd_configs:\n      - url: "
+             f"http://127.0.0.1:{self.exporter.web_port}/sd\n        refresh_interval: 1s\n"),
+        ):
+            self.assertEqual(text.count(old), 1, text)
+            text = text.replace(old, new)
+        return text
+
+
 if __name__ == "__main__":
     harness.main()
