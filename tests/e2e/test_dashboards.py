@@ -172,7 +172,7 @@ class TargetsOfTheirOwn(Dashboards):
              "    params: {\"collect[]\": [agent, exporter]}\n"
              "    static_configs:\n      - targets: [\"127.0.0.1"),
             ("scrape_configs:\n",
-             "scrape_configs:\n  - job_name: my_cpu_machines\n    http_sd_configs:\n      - url: "
+             "scrape_configs:\n  - job_name: machines\n    http_sd_configs:\n      - url: "
              f"http://127.0.0.1:{self.exporter.web_port}/sd\n        refresh_interval: 1s\n"),
         ):
             self.assertEqual(text.count(old), 1, text)

@@ -49,7 +49,7 @@ class Down(ExporterTest):
     def test_quiet_when_another_job_is_down(self):
         scene = self.scene()
         scene.add("up", 0, job="node", instance="web-1:9100")
-        scene.add("up", 0, job="my_cpu_machines", instance="web-2")
+        scene.add("up", 0, job="machines", instance="web-2")
         self.assert_quiet(scene)
 
 

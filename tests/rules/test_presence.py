@@ -299,14 +299,14 @@ class TwoFleets(RulesTest):
 
 
 class TargetsOfTheirOwn(RulesTest):
-    """Each machine is a target of job my_cpu_machines beside the page of the agents."""
+    """Each machine is a target of job machines beside the page of the agents."""
 
     ALERT = "CpuMonitorMachinePageFailing"
 
     def fleet(self, machine, answers):
         exporter = Exporter()
         fleet = Fleet(60, [exporter], [machine])
-        labels = {"job": "my_cpu_machines", "instance": machine.endpoint}
+        labels = {"job": "machines", "instance": machine.endpoint}
         fleet.add("up", lambda at: int(answers(at)), **labels)
         # Its own page says so too, without the label endpoint, and answers 503 soon after.
         fleet.add("cpu_monitor_agent_up", lambda at: 1 if answers(at) else None, **labels)
@@ -329,7 +329,7 @@ class TargetsOfTheirOwn(RulesTest):
         fleet.expect(600 + 300 + 15, {self.ALERT: ["web-1"]}, 1785)
         fleet.expect(1800, {}, fleet.end_s)
         self.assert_as_expected(fleet)
-        self.assertIn("own target in job my_cpu_machines", fleet.annotations(self.ALERT, 1200))
+        self.assertIn("own target in job machines", fleet.annotations(self.ALERT, 1200))
 
     def test_quiet_for_a_page_that_fails_a_few_times(self):
         fleet = self.fleet(Machine("web-1"), lambda at: at % 300 < 240)
