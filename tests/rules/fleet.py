@@ -13,6 +13,7 @@ STALE_S = 15
 # An agent is back so soon after its exporter.
 RETURN_S = 30
 UP = "cpu_monitor_agent_up"
+EXPECTED = "cpu_monitor_agent_expected"
 # Before every scene.
 BEFORE = -HOUR
 
@@ -91,3 +92,5 @@ class Fleet(Scene):
     def show(self, machine, exporter):
         labels = exporter.target | {"endpoint": machine.endpoint, "instance": machine.endpoint}
         self.add(UP, lambda at: machine.shown(exporter, at), **labels)
+        self.add(EXPECTED, lambda at: None if machine.shown(exporter, at) is None
+                 else int(machine.is_listed(at)), **labels)

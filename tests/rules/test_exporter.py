@@ -125,6 +125,35 @@ class Full(ExporterTest):
         self.assert_quiet(self.full(lambda at: 0.1 if at == 600 else 0, 0))
 
 
+class NearlyFull(ExporterTest):
+
+    ALERT = "CpuMonitorExporterNearlyFull"
+
+    def filled(self, agents, series):
+        scene = self.scene()
+        for name, value in (("agents_remembered", agents), ("agents_limit", 10000),
+                            ("series", series), ("series_limit", 5000000)):
+            self.own(scene, f"cpu_monitor_exporter_{name}", value)
+        return scene
+
+    def test_fires_when_there_are_many_agents(self):
+        self.assert_fires(self.filled(lambda at: 9500 if at >= 600 else 9000, 1000000),
+                          600 + 10 * MINUTE - 15, 600 + 10 * MINUTE + 15,
+                          "95% of the agents that the exporter monitoring:8000 takes are there")
+
+    def test_fires_when_there_are_many_series(self):
+        scene = self.filled(1000, 4900000)
+        scene.expect(11 * MINUTE, {self.ALERT: [EXPORTER]}, scene.end_s)
+        self.assert_as_expected(scene)
+        self.assertIn("98% of the series", scene.annotations(self.ALERT, scene.end_s))
+
+    def test_quiet_when_there_is_room(self):
+        self.assert_quiet(self.filled(9000, 4500000))
+
+    def test_quiet_when_it_was_nearly_full_for_some_minutes(self):
+        self.assert_quiet(self.filled(lambda at: 9900 if 600 <= at < 900 else 100, 1000))
+
+
 class Descriptors(ExporterTest):
 
     ALERT = "CpuMonitorExporterDescriptors"
@@ -144,34 +173,6 @@ class Descriptors(ExporterTest):
 
     def test_quiet_when_scrapes_of_many_come_together(self):
         self.assert_quiet(self.files(lambda at: 900 if at % 300 < 60 else 20))
-
-
-class DuplicateEndpoint(ExporterTest):
-
-    ALERT = "CpuMonitorDuplicateEndpoint"
-    FAMILY = "cpu_monitor_exporter_connections_refused_total"
-
-    def refused(self, per_second, **options):
-        scene = self.scene(**options)
-        self.counter(scene, self.FAMILY, per_second, reason="endpoint_in_use")
-        return scene
-
-    def test_fires_when_two_machines_have_one_name(self):
-        # The second one tries again after 10 to 30 s.
-        self.assert_fires(self.refused(lambda at: 1 / 30 if at >= 600 else 0),
-                          600 + 15 * MINUTE, 600 + 20 * MINUTE,
-                          "because a live agent holds their name")
-
-    def test_quiet_when_a_whole_site_comes_back(self):
-        self.assert_quiet(self.refused(lambda at: 50 if 600 <= at < 660 else 0))
-
-    def test_quiet_when_links_are_cut_now_and_then(self):
-        self.assert_quiet(self.refused(1 / 120))
-
-    def test_quiet_when_others_are_refused(self):
-        scene = self.scene()
-        self.counter(scene, self.FAMILY, 0.1, reason="handshake_timeout")
-        self.assert_quiet(scene)
 
 
 class AgentsRefused(ExporterTest):

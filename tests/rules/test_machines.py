@@ -383,6 +383,32 @@ class AgentFlapping(AlertTest):
         self.assert_quiet(host)
 
 
+class DuplicateEndpoint(AlertTest):
+
+    ALERT = "CpuMonitorDuplicateEndpoint"
+    FAMILY = "cpu_monitor_agent_claims_refused_total"
+
+    def refused(self, per_second):
+        host = Host()
+        host.counter(self.FAMILY, per_second)
+        return host
+
+    def test_fires_when_two_machines_have_one_name(self):
+        # The second one tries again after 10 to 30 s.
+        self.assert_fires(self.refused(lambda at: 1 / 30 if at >= 600 else 0),
+                          600 + 15 * MINUTE, 600 + 20 * MINUTE,
+                          "wanted the name web-1 while a live agent holds it")
+
+    def test_quiet_when_it_comes_back_before_its_old_connection_ended(self):
+        self.assert_quiet(self.refused(lambda at: 2 / 15 if 600 <= at < 615 else 0))
+
+    def test_quiet_when_its_link_is_cut_now_and_then(self):
+        self.assert_quiet(self.refused(1 / 120))
+
+    def test_quiet_when_nobody_was_ever_refused(self):
+        self.assert_quiet(self.refused(0))
+
+
 class ReadingsDiscarded(AlertTest):
 
     ALERT = "CpuMonitorReadingsDiscarded"

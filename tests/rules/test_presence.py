@@ -102,9 +102,10 @@ class MachineGone(RulesTest):
                             ("process_start_time_seconds", BEFORE)):
             fleet.add(name, lambda at, value=value: None if at in fails else value, **labels)
         fleet.add("up", lambda at: int(at not in fails), **labels)
-        fleet.add("cpu_monitor_agent_up",
-                  lambda at: None if at in fails else int(at < 300),
-                  job="my_cpu", endpoint="web-1", instance="web-1")
+        machine = {"job": "my_cpu", "endpoint": "web-1", "instance": "web-1"}
+        for name, value in (("cpu_monitor_agent_up", lambda at: int(at < 300)),
+                            ("cpu_monitor_agent_expected", lambda at: 1)):
+            fleet.add(name, lambda at, value=value: None if at in fails else value(at), **machine)
         self.assert_gone_from(fleet, 285, ["web-1"])
         self.assert_as_expected(fleet)
 
@@ -178,6 +179,14 @@ class MachineGone(RulesTest):
         self.assert_quiet(Fleet(60, [Exporter(away=[(615, 645)])],
                                 [Machine("web-1", up=until(600), ends="stop", listed=())]))
 
+    def test_quiet_stopped_in_order_and_not_listed_just_before_the_exporter_is_away(self):
+        fleet = Fleet(60, [Exporter(away=[(615, 2400)])], [
+            Machine("web-1", up=until(600), ends="stop", listed=()), Machine("web-2")])
+        fleet.expect(0, {}, 615 + FOR_S - 15)
+        fleet.expect(615 + FOR_S + 15, {DOWN: [EXPORTER]}, 2385)
+        fleet.expect(2400, {}, fleet.end_s)
+        self.assert_as_expected(fleet)
+
     def test_quiet_stopped_in_order_and_then_taken_from_the_list(self):
         self.assert_quiet(Fleet(60, [Exporter()], [
             Machine("web-1", up=until(600), ends="stop", listed=until(720))]))
@@ -214,6 +223,52 @@ class MachineGone(RulesTest):
         self.assert_gone_from(fleet, 300, ["web-1"], 1260 + 75)
         # Until the exporter, settled again, does not name it.
         fleet.expect(1260 + 105, {}, fleet.end_s)
+        self.assert_as_expected(fleet)
+
+
+    def test_fires_until_it_is_expected_no_longer_though_it_said_no_goodbye(self):
+        fleet = Fleet(60, [Exporter()], [Machine("web-1", up=until(300), listed=until(1200))])
+        self.assert_gone_from(fleet, 300, ["web-1"], 1185)
+        fleet.expect(1215, {}, 1200 + 5 * MINUTE - 15)
+        # The exporter remembers it, as all others that were killed.
+        fleet.expect(1200 + 5 * MINUTE + 30, {AgentGone.ALERT: ["web-1"]}, fleet.end_s)
+        self.assert_as_expected(fleet)
+
+
+class AgentGone(RulesTest):
+    """Of machines that nobody expects."""
+
+    ALERT = "CpuMonitorAgentGone"
+
+    def test_fires_when_killed(self):
+        fleet = Fleet(60, [Exporter()], [Machine("web-1", up=until(300), listed=())])
+        fleet.expect(0, {}, 300 + 5 * MINUTE - 15)
+        fleet.expect(300 + 5 * MINUTE + NOTICED_S, {self.ALERT: ["web-1"]}, fleet.end_s)
+        self.assert_as_expected(fleet)
+        self.assertIn("is not among the expected machines", fleet.annotations(self.ALERT, 1800))
+
+    def test_fires_until_the_exporter_restarts(self):
+        fleet = Fleet(60, [Exporter(away=[(1200, 1210)])],
+                      [Machine("web-1", up=until(300), listed=())])
+        fleet.expect(300 + 5 * MINUTE + NOTICED_S, {self.ALERT: ["web-1"]}, 1185)
+        fleet.expect(1215, {}, fleet.end_s)
+        self.assert_as_expected(fleet)
+
+    def test_quiet_when_it_reboots(self):
+        fleet = Fleet(60, [Exporter()],
+                      [Machine("web-1", up=((BEFORE, 600), (840, EVER)), listed=())])
+        fleet.expect(0, {}, fleet.end_s)
+        self.assert_as_expected(fleet)
+
+    def test_quiet_when_it_is_stopped_in_order(self):
+        fleet = Fleet(60, [Exporter()],
+                      [Machine("web-1", up=until(600), ends="stop", listed=())])
+        fleet.expect(0, {}, fleet.end_s)
+        self.assert_as_expected(fleet)
+
+    def test_quiet_when_an_expected_machine_is_gone_and_that_is_said(self):
+        fleet = Fleet(60, [Exporter()], [Machine("web-1", up=until(300))])
+        fleet.expect(300 + FOR_S + NOTICED_S, {GONE: ["web-1"]}, fleet.end_s)
         self.assert_as_expected(fleet)
 
 
