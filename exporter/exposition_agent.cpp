@@ -45,6 +45,8 @@ std::optional<std::uint64_t> up(const Row& row) {
   return row.agent->state == AgentState::alive ? 1 : 0;
 }
 
+std::optional<std::uint64_t> expected(const Row& row) { return row.agent->is_expected ? 1 : 0; }
+
 std::optional<milliseconds> last_sample(const Row& row) {
   if (!row.agent->last_sample) return std::nullopt;
   return std::chrono::floor<milliseconds>(row.agent->last_sample->time_since_epoch());
@@ -55,6 +57,11 @@ std::optional<milliseconds> clock_skew(const Row& row) { return row.agent->clock
 std::optional<std::uint64_t> connects(const Row& row) {
   if (!row.agent->has_come) return std::nullopt;
   return row.agent->connects;
+}
+
+std::optional<std::uint64_t> refused_claims(const Row& row) {
+  if (!row.agent->has_come) return std::nullopt;
+  return row.agent->refused_claims;
 }
 
 std::optional<double> process_cpu_seconds(const Row& row) {
@@ -73,6 +80,10 @@ void render_agent(const Rows& rows, PageWriter& page) {
   add_one_each(Family("cpu_monitor_agent_up", "gauge",
                       "Whether samples of the agent arrive: 1, or 0 when they stopped.", page),
                rows, up);
+  add_one_each(
+      Family("cpu_monitor_agent_expected", "gauge",
+             "Whether the tokens file lists the machine: 1, or 0 when it may come and go.", page),
+      rows, expected);
   add_one_each(Family("cpu_monitor_agent_last_sample_timestamp_seconds", "gauge",
                       "When the last sample arrived, by the exporter's clock.", page),
                rows, last_sample);
@@ -84,6 +95,9 @@ void render_agent(const Rows& rows, PageWriter& page) {
   add_one_each(Family("cpu_monitor_agent_connects_total", "counter",
                       "Connections of the agent that were welcomed.", page),
                rows, connects);
+  add_one_each(Family("cpu_monitor_agent_claims_refused_total", "counter",
+                      "Connections that said this name while a live agent held it.", page),
+               rows, refused_claims);
   render_discards(rows, page);
   add_one_each(Family("cpu_monitor_agent_process_cpu_seconds_total", "counter",
                       "CPU time the agent itself has used.", page),

@@ -117,7 +117,10 @@ Result<Fleet::Claim, RefusalCode> Fleet::claim(const Hello& hello, const Identit
     record->is_expected = is_expected;
   } else if (record->holder) {
     const Takeover takeover = judge_takeover(*record, hello, identity.proof, now);
-    if (takeover == Takeover::refused) return in_use();
+    if (takeover == Takeover::refused) {
+      ++record->refused_claims;
+      return in_use();
+    }
     if (takeover == Takeover::of_a_silent_holder) record->last_takeover = now.steady;
     claim.displaced = record->holder;
   }
@@ -257,6 +260,8 @@ FleetSnapshot Fleet::snapshot(const Moment& now) const {
   {
     const std::lock_guard lock(mutex_);
     snapshot.agents = views(now);
+    snapshot.places_taken = records_.size() + absent_expected();
+    snapshot.max_places = limits_.max_agents;
     for (const auto& [connection, reported] : reported_) snapshot.reported.push_back(reported);
   }
   std::ranges::sort(snapshot.reported, {}, &ReportedPercent::endpoint);
@@ -344,6 +349,7 @@ AgentView Fleet::view_of(const Record& record, const Moment& now) const {
   view.state = state_of(record, now);
   view.last_sample = record.last_sample;
   view.connects = record.connects;
+  view.refused_claims = record.refused_claims;
   view.is_expected = record.is_expected;
   view.push_interval = record.push_interval;
   if (view.state == AgentState::gone) return view;
@@ -441,9 +447,14 @@ std::vector<Fleet::Records::iterator> Fleet::unheard(bool is_expected, const Mom
   return unheard;
 }
 
-/// Expected names that nothing is remembered of: a flood of other names shall leave them room.
+/// A flood of other names shall leave room for those that are expected.
 std::size_t Fleet::places_kept() const {
-  if (records_.size() + expected_.size() < limits_.max_agents) return 0;  // there is room for all
+  const bool has_room_for_all = records_.size() + expected_.size() < limits_.max_agents;
+  return has_room_for_all ? 0 : absent_expected();
+}
+
+/// Names that nothing is remembered of.
+std::size_t Fleet::absent_expected() const {
   const auto here =
       std::ranges::count_if(records_, [](const auto& entry) { return entry.second.is_expected; });
   return expected_.size() - static_cast<std::size_t>(here);

@@ -67,6 +67,7 @@ struct AgentView {
       clock_skew;  ///< agent's clock - exporter's, at the last sample that had a time; leaves with
                    ///< `sample`
   std::uint64_t connects = 0;                 ///< welcomes since this exporter first met the name
+  std::uint64_t refused_claims = 0;           ///< hellos under this name that got endpoint_in_use
   std::chrono::milliseconds push_interval{};  ///< of its newest hello
 };
 
@@ -81,6 +82,8 @@ struct ReportedPercent {
 struct FleetSnapshot {
   std::vector<AgentView> agents;
   std::vector<ReportedPercent> reported;
+  std::size_t places_taken = 0;  ///< of max_places, by names remembered and by those kept a place
+  std::size_t max_places = 0;
 };
 
 /// The state of all agents, and the only place where the ingest thread and the web server's threads
@@ -228,6 +231,7 @@ class Fleet {
     std::optional<SteadyTime> last_takeover;    ///< of a silent holder
     std::optional<SteadyTime> left_at;          ///< said goodbye to stop
     std::uint64_t connects = 0;
+    std::uint64_t refused_claims = 0;
 
     SteadyTime last_heard;              ///< the last sample, or the first hello
     SteadyTime alive_until;             ///< when the silence since last_heard becomes too long
@@ -268,6 +272,7 @@ class Fleet {
   /// Forgets what stands until the process says otherwise.
   static void forget_process(Record& record);
   [[nodiscard]] std::vector<Records::iterator> unheard(bool is_expected, const Moment& now);
+  [[nodiscard]] std::size_t absent_expected() const;
   [[nodiscard]] std::size_t places_kept() const;
   [[nodiscard]] bool make_room(bool for_expected, const Moment& now);
   [[nodiscard]] Record& remember(const Hello& hello, const Moment& now);

@@ -74,6 +74,7 @@ IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& f
       failures_(kFailuresPerSecond, kFailureBurst, kMaxFailingPlaces),
       random_(std::random_device{}()) {
   for (const HostPort& address : settings_.addresses) acceptors_.push_back(listen(address));
+  context_.metrics.series(0, context_.series.limit());
 }
 
 tcp::acceptor IngestListener::listen(const HostPort& address) {
@@ -312,6 +313,7 @@ void IngestListener::sweep(std::chrono::steady_clock::time_point due) {
   enforce_deadlines();
   if (now - judged_at_ > kBetweenJudgements) judge_again_from(0);
   context_.series.expire(now);
+  context_.metrics.series(context_.series.used(), context_.series.limit());
   log_what_was_held_back();
   fleet_.expire(Moment::now());
 }

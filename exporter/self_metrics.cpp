@@ -174,6 +174,10 @@ struct SelfMetrics::Impl {
   std::array<Counter*, kWebRefusalNames.size()> web_requests_refused;
   Counter& received_bytes;
   std::array<Gauge*, kAgentStateNames.size()> agents;
+  Gauge& agents_remembered;
+  Gauge& agents_limit;
+  Gauge& series;
+  Gauge& series_limit;
   Gauge& legacy_connections;
   Gauge& reload_successful;
   Gauge& reload_success_time;
@@ -209,6 +213,15 @@ SelfMetrics::Impl::Impl()
                           .Help("Agents the exporter knows, by state.")
                           .Register(registry),
                       "state", kAgentStateNames)),
+      agents_remembered(add_gauge(registry, "cpu_monitor_exporter_agents_remembered",
+                                  "Names of agents that take a place, those kept for expected "
+                                  "machines that have not come included.")),
+      agents_limit(
+          add_gauge(registry, "cpu_monitor_exporter_agents_limit", "Places for names of agents.")),
+      series(add_gauge(registry, "cpu_monitor_exporter_series",
+                       "Series of all agents, as the exporter counts them against its limit.")),
+      series_limit(add_gauge(registry, "cpu_monitor_exporter_series_limit",
+                             "Series that all agents may bring together.")),
       legacy_connections(prometheus::BuildGauge()
                              .Name("cpu_monitor_exporter_legacy_connections")
                              .Help("Open connections of clients that report a percentage without "
@@ -237,6 +250,8 @@ void SelfMetrics::Impl::count_agents(const FleetSnapshot& fleet) {
   std::array<std::size_t, kAgentStateNames.size()> counts{};
   for (const AgentView& agent : fleet.agents) ++counts[static_cast<std::size_t>(agent.state)];
   for (std::size_t i = 0; i < counts.size(); ++i) agents[i]->Set(static_cast<double>(counts[i]));
+  agents_remembered.Set(static_cast<double>(fleet.places_taken));
+  agents_limit.Set(static_cast<double>(fleet.max_places));
 }
 
 SelfMetrics::SelfMetrics() : impl_(std::make_unique<Impl>()) {}
@@ -262,6 +277,11 @@ void SelfMetrics::bytes_received(std::size_t bytes) {
 
 void SelfMetrics::legacy_connections(std::size_t count) {
   impl_->legacy_connections.Set(static_cast<double>(count));
+}
+
+void SelfMetrics::series(std::size_t count, std::size_t limit) {
+  impl_->series.Set(static_cast<double>(count));
+  impl_->series_limit.Set(static_cast<double>(limit));
 }
 
 void SelfMetrics::config_reloaded(bool is_successful, std::chrono::system_clock::time_point now) {

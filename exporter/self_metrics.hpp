@@ -68,6 +68,8 @@ class SelfMetrics {
   void sample_rejected(RejectReason reason);
   void bytes_received(std::size_t bytes);
   void legacy_connections(std::size_t count);
+  /// Of all agents together, and how many there may be.
+  void series(std::size_t count, std::size_t limit);
   /// Files were read anew, or could not be.
   void config_reloaded(bool is_successful, std::chrono::system_clock::time_point now);
   /// None: there is no such certificate.

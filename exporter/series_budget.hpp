@@ -62,6 +62,7 @@ class SeriesBudget {
   }
 
   [[nodiscard]] std::size_t used() const { return used_; }
+  [[nodiscard]] std::size_t limit() const { return limit_; }
 
  private:
   struct Share {

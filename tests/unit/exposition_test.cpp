@@ -324,6 +324,11 @@ node_cpu_info{endpoint="db-1",package="0",core="1",cpu="12",vendor="GenuineIntel
 cpu_monitor_agent_up{endpoint="db-1"} 1
 cpu_monitor_agent_up{endpoint="old-kernel"} 0
 cpu_monitor_agent_up{endpoint="web-1"} 0
+# HELP cpu_monitor_agent_expected Whether the tokens file lists the machine: 1, or 0 when it may come and go.
+# TYPE cpu_monitor_agent_expected gauge
+cpu_monitor_agent_expected{endpoint="db-1"} 0
+cpu_monitor_agent_expected{endpoint="old-kernel"} 0
+cpu_monitor_agent_expected{endpoint="web-1"} 0
 # HELP cpu_monitor_agent_last_sample_timestamp_seconds When the last sample arrived, by the exporter's clock.
 # TYPE cpu_monitor_agent_last_sample_timestamp_seconds gauge
 cpu_monitor_agent_last_sample_timestamp_seconds{endpoint="db-1"} 1700000000.25
@@ -342,6 +347,11 @@ cpu_monitor_agent_clock_skew_seconds{endpoint="db-1"} -1.5
 cpu_monitor_agent_connects_total{endpoint="db-1"} 3
 cpu_monitor_agent_connects_total{endpoint="old-kernel"} 1
 cpu_monitor_agent_connects_total{endpoint="web-1"} 2
+# HELP cpu_monitor_agent_claims_refused_total Connections that said this name while a live agent held it.
+# TYPE cpu_monitor_agent_claims_refused_total counter
+cpu_monitor_agent_claims_refused_total{endpoint="db-1"} 0
+cpu_monitor_agent_claims_refused_total{endpoint="old-kernel"} 0
+cpu_monitor_agent_claims_refused_total{endpoint="web-1"} 0
 # HELP cpu_monitor_agent_samples_discarded_total Readings an agent threw away instead of showing something untrue.
 # TYPE cpu_monitor_agent_samples_discarded_total counter
 cpu_monitor_agent_samples_discarded_total{endpoint="db-1",reason="torn"} 1
@@ -389,7 +399,7 @@ TEST(Exposition, HasEachFamilyOnceWithItsHead) {
     }
   }
   EXPECT_EQ(helps, types);
-  EXPECT_EQ(helps.size(), 54U);
+  EXPECT_EQ(helps.size(), 56U);
   for (const auto& [name, count] : helps) EXPECT_EQ(count, 1) << name;
 }
 
@@ -468,6 +478,7 @@ INSTANTIATE_TEST_SUITE_P(
                   MetricGroup::agent,
                   {"cpu_monitor_agent_up", "cpu_monitor_agent_last_sample_timestamp_seconds",
                    "cpu_monitor_agent_info", "cpu_monitor_agent_clock_skew_seconds",
+                   "cpu_monitor_agent_expected", "cpu_monitor_agent_claims_refused_total",
                    "cpu_monitor_agent_connects_total", "cpu_monitor_agent_samples_discarded_total",
                    "cpu_monitor_agent_process_cpu_seconds_total",
                    "cpu_monitor_agent_process_resident_memory_bytes"}}),
@@ -578,7 +589,7 @@ INSTANTIATE_TEST_SUITE_P(Fields, ExpositionModes, testing::Range<std::size_t>(4,
 
 TEST(ExpositionAbsence, OfASampleLeavesOnlyTheAgent) {
   const std::string page = render(agent_of("web-1"));
-  EXPECT_EQ(lines(page, "# TYPE ").size(), 3U);
+  EXPECT_EQ(lines(page, "# TYPE ").size(), 5U);
   EXPECT_EQ(lines(page, "cpu_monitor_agent_up"),
             Lines{R"(cpu_monitor_agent_up{endpoint="web-1"} 1)"});
   EXPECT_EQ(lines(page, "cpu_monitor_agent_info").size(), 1U);
@@ -591,25 +602,30 @@ TEST(ExpositionAbsence, OfAnExpectedMachineLeavesOnlyThatItIsDown) {
   identity->endpoint = "web-1";
   missing.identity = identity;
   missing.has_come = false;
+  missing.is_expected = true;
   missing.state = AgentState::gone;
-  EXPECT_EQ(render(missing),
-            "# HELP cpu_monitor_agent_up Whether samples of the agent arrive: 1, or 0 when they "
-            "stopped.\n"
-            "# TYPE cpu_monitor_agent_up gauge\n"
-            "cpu_monitor_agent_up{endpoint=\"web-1\"} 0\n");
+  const std::string page = render(missing);
+  EXPECT_EQ(lines(page, "# TYPE ").size(), 2U) << page;
+  EXPECT_EQ(lines(page, "cpu_monitor_agent_up"),
+            Lines{R"(cpu_monitor_agent_up{endpoint="web-1"} 0)"});
+  EXPECT_EQ(lines(page, "cpu_monitor_agent_expected"),
+            Lines{R"(cpu_monitor_agent_expected{endpoint="web-1"} 1)"});
 }
 
 TEST(ExpositionAbsence, OfAnExpectedMachineLeavesOthersAlone) {
   FleetSnapshot fleet = golden_fleet();
   AgentView missing = agent_of("missing");
   missing.has_come = false;
+  missing.is_expected = true;
   missing.state = AgentState::gone;
   const std::string without = render(fleet);
   fleet.agents.insert(fleet.agents.begin() + 1, missing);
   std::string with = render(fleet);
-  const std::string up = "cpu_monitor_agent_up{endpoint=\"missing\"} 0\n";
-  ASSERT_NE(with.find(up), std::string::npos);
-  with.erase(with.find(up), up.size());
+  for (const std::string line : {"cpu_monitor_agent_up{endpoint=\"missing\"} 0\n",
+                                 "cpu_monitor_agent_expected{endpoint=\"missing\"} 1\n"}) {
+    ASSERT_NE(with.find(line), std::string::npos) << line;
+    with.erase(with.find(line), line.size());
+  }
   EXPECT_EQ(with, without);
 }
 

@@ -1947,6 +1947,26 @@ TEST(FleetHistory, IsEmptyForWhoIsNotKnown) {
   EXPECT_EQ(fleet.histories({"nobody"}).at(0).at(at(0s).steady, 0), UsageHistory::Slot{});
 }
 
+TEST(FleetCounts, ClaimsThatWereRefused) {
+  Fleet fleet(limits_of(10));
+  join(fleet, hello_of("web-1"), 1, 0s);
+  EXPECT_EQ(look(fleet, 0s)->refused_claims, 0U);
+  EXPECT_EQ(refusal(fleet, hello_of("web-1"), 2, 1s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(refusal(fleet, hello_of("web-1"), 3, 1s), RefusalCode::endpoint_in_use);
+  EXPECT_EQ(look(fleet, 1s)->refused_claims, 2U);
+}
+
+TEST(FleetCounts, PlacesThatAreTaken) {
+  Fleet fleet(limits_of(10));
+  EXPECT_EQ(fleet.snapshot(at(0s)).places_taken, 0U);
+  EXPECT_EQ(fleet.snapshot(at(0s)).max_places, 10U);
+  fleet.expect({"web-1", "web-2"}, at(0s));
+  EXPECT_EQ(fleet.snapshot(at(0s)).places_taken, 2U) << "kept for who has not come";
+  join(fleet, hello_of("web-1"), 1, 0s);
+  join(fleet, hello_of("other"), 2, 0s);
+  EXPECT_EQ(fleet.snapshot(at(0s)).places_taken, 3U);
+}
+
 TEST(FleetForget, ForgetsAtOnce) {
   Fleet fleet(limits_of(10));
   join(fleet, hello_of("web-1"), 1, 0s);

@@ -241,6 +241,10 @@ TEST(SelfMetrics, HaveEachFamilyOnceWithItsHead) {
   }
   const std::map<std::string, std::string> expected{
       {"cpu_monitor_exporter_agents", "gauge"},
+      {"cpu_monitor_exporter_agents_limit", "gauge"},
+      {"cpu_monitor_exporter_agents_remembered", "gauge"},
+      {"cpu_monitor_exporter_series", "gauge"},
+      {"cpu_monitor_exporter_series_limit", "gauge"},
       {"cpu_monitor_exporter_build_info", "gauge"},
       {"cpu_monitor_exporter_config_last_reload_success_timestamp_seconds", "gauge"},
       {"cpu_monitor_exporter_config_last_reload_successful", "gauge"},
