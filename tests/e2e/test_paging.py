@@ -17,9 +17,9 @@ import time
 import harness
 
 RULES = sorted((harness.SOURCE_DIR / "packaging/prometheus").glob("*.yml"))
-DEAD = harness.rounds(20)
-RESTARTS = harness.rounds(20)
-UPGRADED = 50
+DEAD = harness.rounds(6)
+RESTARTS = harness.rounds(4)
+UPGRADED = 5 * RESTARTS // 2
 GONE = "CpuMonitorMachineGone"
 NEVER = "never-1"
 # In place of the 3 minutes of the rules, which only make them more patient.
