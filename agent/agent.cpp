@@ -144,7 +144,8 @@ Agent::Agent(asio::io_context& io, AgentOptions options)
              [this](const CpuSample& sample) { on_acknowledged(sample); },
              [this] {
                if (options_.print) print_line("disconnected; trying again\n");
-             }}),
+             },
+             [this](const RecordingRequest& request) { return play(request); }}),
       hangup_(io, SIGHUP),
       alarms_{asio::steady_timer(io), asio::steady_timer(io)} {}
 
@@ -294,6 +295,12 @@ void Agent::on_welcome(const Welcome& welcome) {
     print_line("connected to " + format_host_port(options_.exporter) + " as " + options_.endpoint +
                "\n");
   }
+}
+
+ExporterLink::NextPiece Agent::play(const RecordingRequest& request) const {
+  return [playback = sampler_.recorder().play(request, uptime_now())]() mutable {
+    return playback.next();
+  };
 }
 
 void Agent::on_acknowledged(const CpuSample& sample) {

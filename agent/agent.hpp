@@ -41,6 +41,7 @@ class Agent {
   void on_welcome(const Welcome& welcome);
   void go_on_from(const Resume& resume);
   void on_acknowledged(const CpuSample& sample);
+  [[nodiscard]] ExporterLink::NextPiece play(const RecordingRequest& request) const;
   [[nodiscard]] bool sends_cores() const;
 
   asio::io_context& io_;

@@ -11,7 +11,6 @@
 
 #include "common/duration.hpp"
 #include "common/log.hpp"
-#include "common/token_bucket.hpp"
 
 namespace cpu_monitor::agent {
 namespace {
@@ -24,6 +23,15 @@ constexpr std::chrono::milliseconds kMaxRetryAfter = std::chrono::minutes(5);
 /// An exporter says one thing a push, a few at a welcome.  More is not read.
 constexpr double kMessagesPerSecond = 20;
 constexpr double kMessageBurst = 100;
+
+/// An exporter asks once a second at most, by its own clock.
+constexpr double kRecordingsPerSecond = 1;
+constexpr double kRecordingBurst = 2;
+
+/// The next piece of a recording goes out when the exporter has all but this of what was sent
+/// before: a sample finds little ahead of itself, however slow the way is.
+constexpr std::size_t kMaxBytesAhead = 4096;
+constexpr std::chrono::milliseconds kBetweenPieces{10};
 
 /// Refusals that pass by themselves; all others wait for a person.
 bool passes_by_itself(std::string_view code) {
@@ -85,9 +93,11 @@ ExporterLink::ExporterLink(asio::io_context& io, Settings settings, Events event
       resolver_(io),
       deadline_(io),
       retry_(io),
+      next_piece_due_(io),
       random_(std::random_device{}()),
       backoff_(settings_.backoff_base, settings_.backoff_cap),
       refused_backoff_(settings_.backoff_base, settings_.refused_backoff_cap),
+      recordings_(kRecordingsPerSecond, kRecordingBurst, TokenBucket::Clock::now()),
       proofs_(settings_.proofs()) {}
 
 void ExporterLink::start() {
@@ -125,6 +135,7 @@ void ExporterLink::stop() {
   stopping_ = true;
   retry_.cancel();
   resolver_.cancel();
+  drop_recording();
   if (connecting_) connecting_->close();
   if (!stream_) return;
   if (welcomed_at_) {
@@ -170,6 +181,7 @@ asio::awaitable<void> ExporterLink::serve_one_connection() {
     stream_.reset();
   }
   deadline_.cancel();
+  drop_recording();
   in_flight_.reset();
   const bool was_welcomed = std::exchange(welcomed_at_, std::nullopt).has_value();
   if (was_welcomed && !stopping_ && events_.disconnected) events_.disconnected();
@@ -298,6 +310,16 @@ void ExporterLink::handle(const Ack& ack) {
   send_pending();
 }
 
+/// A newer request takes the place of the one whose answer is under way.
+void ExporterLink::handle(const RecordingRequest& request) {
+  if (!welcomed_at_ || stopping_ || !events_.recording) return;
+  const auto now = TokenBucket::Clock::now();
+  if (recordings_.tokens(now) < 1) return;
+  recordings_.take(now);
+  next_piece_ = events_.recording(request);
+  send_piece();
+}
+
 void ExporterLink::handle(const Refusal& refusal) {
   is_over_ = true;
   // A token or a name that was good until now may be so again: its file is being written.
@@ -319,6 +341,25 @@ void ExporterLink::send_pending() {
   expected_ack_ = encode(Ack{last_sequence_});
   expected_ack_.pop_back();  // the newline
   stream_->send(encode_within_limit(*in_flight_));
+}
+
+/// One piece, if the way is free; and looks again soon.
+void ExporterLink::send_piece() {
+  if (!next_piece_ || !stream_) return;
+  if (stream_->unsent_bytes() == 0 && stream_->unacknowledged_bytes() <= kMaxBytesAhead) {
+    const std::optional<Recording> piece = next_piece_();
+    if (!piece) return drop_recording();
+    stream_->send(encode(*piece));
+  }
+  next_piece_due_.expires_after(kBetweenPieces);
+  next_piece_due_.async_wait([this](std::error_code ec) {
+    if (!ec) send_piece();
+  });
+}
+
+void ExporterLink::drop_recording() {
+  next_piece_ = nullptr;
+  next_piece_due_.cancel();
 }
 
 void ExporterLink::set_deadline(std::chrono::milliseconds from_now) {

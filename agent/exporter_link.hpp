@@ -15,6 +15,8 @@
 #include "common/messages.hpp"
 #include "common/net/asio.hpp"
 #include "common/net/stream.hpp"
+#include "common/recording.hpp"
+#include "common/token_bucket.hpp"
 
 namespace cpu_monitor::agent {
 
@@ -28,8 +30,9 @@ struct Proofs {
 /// again.
 ///
 /// Holds at most one sample on its way and one waiting; a newer sample replaces the waiting one.
-/// Counters are cumulative, so nothing but a moment's resolution is lost by that, however long the
-/// exporter is away.
+/// A recording that was asked for goes out between the samples, a piece at a time, and ends with
+/// its connection.  Counters are cumulative, so nothing but a moment's resolution is lost by that,
+/// however long the exporter is away.
 ///
 /// Ownership: must outlive the run of its io_context.  Threads: the io_context's.
 /// Errors: none reach the caller; each is logged (repeated ones once) and answered by another
@@ -53,11 +56,16 @@ class ExporterLink {
         std::chrono::seconds(10);  ///< of streaming: the backoff starts anew
   };
 
+  using NextPiece = std::function<std::optional<Recording>()>;
+
   /// Called on the io_context's thread.
   struct Events {
     std::function<void(const Welcome&)> welcomed;
     std::function<void(const CpuSample&)> acknowledged;
     std::function<void()> disconnected;  ///< after `welcomed`, unless by stop()
+    /// Asked for a recording, once a second at most; what is returned makes the pieces of the
+    /// answer, one at each call, none when that was all.
+    std::function<NextPiece(const RecordingRequest&)> recording = {};
   };
 
   /// Throws what settings.proofs throws.
@@ -90,6 +98,7 @@ class ExporterLink {
   bool handle_line(std::string_view line);
   void handle(const Welcome& welcome);
   void handle(const Ack& ack);
+  void handle(const RecordingRequest& request);
   void handle(const Refusal& refusal);
   void handle(const Goodbye& goodbye);
   void handle(const UnknownMessage&) {}
@@ -97,6 +106,8 @@ class ExporterLink {
   bool refresh_proofs();
   void note_tls_failure(const net::TlsFailure& failure);
   void send_pending();
+  void send_piece();
+  void drop_recording();
   void set_deadline(std::chrono::milliseconds from_now);
   void note_failure(std::string_view what, std::string_view detail);
   [[nodiscard]] std::chrono::milliseconds next_wait();
@@ -108,6 +119,7 @@ class ExporterLink {
   asio::ip::tcp::resolver resolver_;
   asio::steady_timer deadline_;
   asio::steady_timer retry_;
+  asio::steady_timer next_piece_due_;
   std::mt19937_64 random_;
   Backoff backoff_;
   Backoff refused_backoff_;
@@ -118,6 +130,7 @@ class ExporterLink {
   LineFramer framer_{kMaxLineBytes};
   std::optional<std::chrono::steady_clock::time_point> welcomed_at_;
   std::optional<CpuSample> in_flight_;
+  NextPiece next_piece_;         ///< of a recording that is under way
   std::string expected_ack_;     ///< of in_flight_, as exporters write it, without the newline
   bool is_over_ = false;         ///< the exporter refused or said goodbye
   bool needs_a_person_ = false;  ///< it will refuse again until somebody mends something
@@ -126,6 +139,7 @@ class ExporterLink {
   std::chrono::milliseconds retry_after_{0};
 
   // Of all connections.
+  TokenBucket recordings_;
   Proofs proofs_;
   std::optional<CpuSample> pending_;
   std::uint64_t last_sequence_ = 0;

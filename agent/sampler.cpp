@@ -43,7 +43,8 @@ Sampler::Sampler(HostReader& reader, Ticks ticks_per_second, milliseconds sample
     : reader_(reader),
       keeper_(ticks_per_second),
       meter_(ticks_per_second, sample_interval),
-      bursts_(sample_interval, kDefaultPeakWindow) {}
+      bursts_(sample_interval, kDefaultPeakWindow),
+      recorder_(sample_interval) {}
 
 void Sampler::tick(milliseconds uptime) {
   if (!window_.began_at) window_.began_at = uptime;
@@ -60,6 +61,7 @@ void Sampler::measure(milliseconds uptime) {
   const milliseconds elapsed = uptime - std::exchange(read_at_, uptime).value_or(uptime);
   const Utilization utilization = meter_.add(delta, keeper_.core_steps(), elapsed);
   bursts_.add(utilization, uptime);
+  if (delta || utilization.busiest_core) recorder_.add(utilization, uptime);
   if (utilization.machine) window_.shares += utilization.machine->ticks;
   if (!delta) return;
   window_.has_reading = true;

@@ -8,6 +8,7 @@
 
 #include "agent/burst_window.hpp"
 #include "agent/counter_keeper.hpp"
+#include "agent/flight_recorder.hpp"
 #include "agent/host_reader.hpp"
 #include "agent/proc_stat.hpp"
 #include "agent/utilization.hpp"
@@ -62,6 +63,9 @@ class Sampler {
     keeper_.resume(shown, shown_at);
   }
 
+  /// The last readings, one by one.
+  [[nodiscard]] const FlightRecorder& recorder() const { return recorder_; }
+
   /// CPUs in the last good reading.
   [[nodiscard]] std::size_t cpu_count() const { return reading_.cores.size(); }
 
@@ -109,6 +113,7 @@ class Sampler {
   CounterKeeper keeper_;
   UtilizationMeter meter_;
   BurstWindow bursts_;
+  FlightRecorder recorder_;
   ProcStat reading_;
   ProcStat spare_;         ///< the memory of the reading before, for the next one
   std::string_view text_;  ///< of the last tick, if that was good; in the reader's buffer

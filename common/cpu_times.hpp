@@ -39,12 +39,14 @@ struct TickDelta {
   std::int64_t busy = 0;  ///< user + nice + system + irq + softirq + steal
   std::int64_t rest =
       0;  ///< idle + iowait, as one sum: the kernel books time back from one to the other
-  std::int64_t steal = 0;  ///< inside busy
+  std::int64_t steal = 0;   ///< inside busy
+  std::int64_t system = 0;  ///< system + irq + softirq, inside busy
 
   TickDelta& operator+=(const TickDelta& other) {
     busy += other.busy;
     rest += other.rest;
     steal += other.steal;
+    system += other.system;
     return *this;
   }
   bool operator==(const TickDelta&) const = default;

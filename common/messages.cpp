@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/facts_json.hpp"
+#include "common/recording_json.hpp"
 #include "common/sample_json.hpp"
 #include "common/utf8.hpp"
 
@@ -326,6 +327,24 @@ Decoded<AgentMessage> decode_facts(std::string_view line) {
   return AgentMessage(*std::move(facts));
 }
 
+AgentMessage decode_recording(std::string_view line) {
+  Decoded<Recording> recording = parse_recording(line);
+  if (!recording) return UnusableRecording{recording.error().detail};
+  return *std::move(recording);
+}
+
+/// Asked for more than an agent has, it answers with what it has.
+Decoded<ExporterMessage> decode_request(const Json& object) {
+  FieldReader fields(object);
+  const auto request_id = fields.optional_integer("request_id", 1, kMaxWireInteger);
+  if (!request_id) fields.reject("request_id", "there");
+  const auto last = fields.optional_integer("last_ms", 1, kMaxWireInteger);
+  if (!last) fields.reject("last_ms", "there");
+  return conclude<ExporterMessage>(
+      fields,
+      RecordingRequest{request_id.value_or(0), std::chrono::milliseconds(last.value_or(0))});
+}
+
 Error<RefusalCode> no_type() {
   return {RefusalCode::bad_field, "type must be a string, the kind of the message"};
 }
@@ -400,6 +419,18 @@ std::string encode(const CpuSample& sample) {
   return line;
 }
 
+std::string encode(const RecordingRequest& request) {
+  return R"({"type":"request","request_id":)" + std::to_string(request.request_id) +
+         R"(,"last_ms":)" + std::to_string(request.last.count()) + "}\n";
+}
+
+std::string encode(const Recording& recording) {
+  std::string line;
+  append_recording(line, recording);
+  line += '\n';
+  return line;
+}
+
 Decoded<AgentMessage> decode_agent_message(std::string_view line, CpuSample spare) {
   Decoded<ScannedLine> scanned = scan_line(line, Sender::agent, std::move(spare));
   if (!scanned) return scanned.error();
@@ -407,6 +438,7 @@ Decoded<AgentMessage> decode_agent_message(std::string_view line, CpuSample spar
   const std::string& type = *scanned->type;
   if (type == "sample") return to_sample(*std::move(scanned));
   if (type == "facts") return decode_facts(line);
+  if (type == "recording") return decode_recording(line);
   if (type == "hello") return decode_hello(parse(line));
   if (type == "goodbye") return decode_goodbye<AgentMessage>(parse(line));
   return AgentMessage(UnknownMessage{});
@@ -418,6 +450,7 @@ Decoded<ExporterMessage> decode_exporter_message(std::string_view line) {
   if (!scanned->type) return no_type();
   const std::string& type = *scanned->type;
   if (type == "ack") return decode_ack(parse(line));
+  if (type == "request") return decode_request(parse(line));
   if (type == "welcome") return decode_welcome(parse(line), *std::move(scanned));
   if (type == "refusal") return decode_refusal(parse(line));
   if (type == "goodbye") return decode_goodbye<ExporterMessage>(parse(line));

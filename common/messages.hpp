@@ -13,6 +13,7 @@
 #include "common/cpu_sample.hpp"
 #include "common/metric_group.hpp"
 #include "common/name_table.hpp"
+#include "common/recording.hpp"
 #include "common/result.hpp"
 
 /// The wire protocol, version 1: one JSON object a line.  docs/protocol.md is its page.
@@ -156,10 +157,10 @@ struct UnknownMessage {
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using AgentMessage =
-    std::variant<Hello, CpuFacts, CpuSample, Goodbye, UnknownMessage>;  ///< agent -> exporter
-using ExporterMessage =
-    std::variant<Welcome, Ack, Refusal, Goodbye, UnknownMessage>;  ///< exporter -> agent
+using AgentMessage = std::variant<Hello, CpuFacts, CpuSample, Recording, UnusableRecording, Goodbye,
+                                  UnknownMessage>;  ///< agent -> exporter
+using ExporterMessage = std::variant<Welcome, Ack, RecordingRequest, Refusal, Goodbye,
+                                     UnknownMessage>;  ///< exporter -> agent
 
 /// Each returns one line that ends in '\n'.  Invalid UTF-8 in a string is replaced, not sent.
 [[nodiscard]] std::string encode(const Hello& hello);
@@ -169,6 +170,8 @@ using ExporterMessage =
 [[nodiscard]] std::string encode(const Goodbye& goodbye);
 [[nodiscard]] std::string encode(const CpuFacts& facts);
 [[nodiscard]] std::string encode(const CpuSample& sample);
+[[nodiscard]] std::string encode(const RecordingRequest& request);
+[[nodiscard]] std::string encode(const Recording& recording);
 
 /// Decode one line, without its '\n'.  Keeps nothing of `line`.
 ///

@@ -22,6 +22,9 @@ class TokenBucket {
     tokens_ -= 1;
   }
 
+  /// Undoes one take().
+  void give_back() { tokens_ = std::min(burst_, tokens_ + 1); }
+
   /// What is left; below zero: debt.
   [[nodiscard]] double tokens(Clock::time_point now) const {
     const std::chrono::duration<double> passed = now - refilled_at_;

@@ -45,6 +45,7 @@ asio::awaitable<std::optional<Connection>> AgentSession::run() {
   }
   connection_.stream->close();
   if (!endpoint_.empty()) {
+    context_.recordings.lose(connection_.id);
     context_.fleet.release(endpoint_, connection_.id);
     context_.series.release(endpoint_, connection_.id, shown_until());
     if (const auto held_back = context_.disconnect_log.admit(Clock::now())) {
@@ -218,6 +219,25 @@ void AgentSession::handle(CpuSample sample) {
   to_acknowledge_ = std::max(to_acknowledge_.value_or(0), sequence);
 }
 
+void AgentSession::handle(const Recording& recording) {
+  if (endpoint_.empty()) {
+    return refuse(RefusalCode::bad_field, "a recording before the hello; say hello first");
+  }
+  const auto now = std::chrono::system_clock::now();
+  if (context_.recordings.take(connection_.id, recording, now)) return reader_.discount_message();
+  count_rejected_line(RefusalCode::bad_field);
+}
+
+/// It costs the recording, not the connection.
+void AgentSession::handle(const UnusableRecording& recording) {
+  if (endpoint_.empty()) {
+    return refuse(RefusalCode::bad_field, "a recording before the hello; say hello first");
+  }
+  log::debug("a recording cannot be used", {{"endpoint", endpoint_}, {"reason", recording.why}});
+  context_.recordings.spoil(connection_.id);
+  count_rejected_line(RefusalCode::bad_field);
+}
+
 /// Refuses the agent when there is not.
 bool AgentSession::has_room_for_series() {
   if (context_.series.grow(endpoint_, connection_.id, series_of_sample_ + series_of_facts_)) {
@@ -336,6 +356,13 @@ void AgentSession::judge_again() {
   const auto identity = identify(endpoint_);
   if (!identity) return refuse(identity.error().code, identity.error().detail);
   context_.fleet.confirm(endpoint_, connection_.id, *identity);
+}
+
+bool AgentSession::ask(const RecordingRequest& request) {
+  if (endpoint_.empty() || is_ending_) return false;
+  if (connection_.stream->unsent_bytes() > context_.limits.max_unsent_bytes) return false;
+  connection_.stream->send(encode(request));
+  return true;
 }
 
 void AgentSession::say_goodbye(std::chrono::milliseconds retry_after) {

@@ -37,6 +37,7 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   void forgive(std::chrono::milliseconds pause) override;
   void judge_again() override;
   [[nodiscard]] bool is_refused() const override { return is_ending_; }
+  [[nodiscard]] bool ask(const RecordingRequest& request) override;
   void say_goodbye(std::chrono::milliseconds retry_after) override;
   void close() override;
 
@@ -53,6 +54,8 @@ class AgentSession : public Session, public std::enable_shared_from_this<AgentSe
   void handle(const Hello& hello);
   void handle(CpuFacts facts);
   void handle(CpuSample sample);
+  void handle(const Recording& recording);
+  void handle(const UnusableRecording& recording);
   void handle(const Goodbye& goodbye);
   void handle(const UnknownMessage&);
   [[nodiscard]] bool has_room_for_series();

@@ -123,7 +123,8 @@ Exporter::Exporter(asio::io_context& io, const ExporterOptions& options, Session
     : trust_files_{options.ingest_tls, options.tokens_file, options.allow_anonymous},
       state_directory_(options.state_directory),
       fleet_(fleet_limits(options)),
-      listener_(io, listener_settings(options, limits, load_trust()), fleet_, metrics_),
+      listener_(io, listener_settings(options, limits, load_trust()), fleet_, metrics_,
+                recordings_),
       web_(make_site(pages_settings(options), fleet_, gauge_, metrics_, serving_)),
       gate_(gate_settings(options), web_, metrics_),
       reloader_(
@@ -139,6 +140,7 @@ void Exporter::start() {
 
 void Exporter::stop() {
   serving_.is_stopping = true;
+  recordings_.stop();
   reloader_.stop();
   gate_.stop();
   listener_.stop();

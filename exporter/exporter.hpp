@@ -10,6 +10,7 @@
 #include "exporter/options.hpp"
 #include "exporter/pages.hpp"
 #include "exporter/percent_gauge.hpp"
+#include "exporter/recordings.hpp"
 #include "exporter/reloader.hpp"
 #include "exporter/self_metrics.hpp"
 #include "exporter/session.hpp"
@@ -34,6 +35,7 @@ class Exporter {
   void stop();
 
   [[nodiscard]] const IngestListener& ingest() const { return listener_; }
+  [[nodiscard]] Recordings& recordings() { return recordings_; }
   [[nodiscard]] const WebGate& web() const { return gate_; }
 
  private:
@@ -48,6 +50,7 @@ class Exporter {
   Fleet fleet_;
   PercentGauge gauge_;
   SelfMetrics metrics_;
+  Recordings recordings_;
   IngestListener listener_;
   ServingState serving_;
   WebServer web_;  // before all that its pages show: so that no scrape sees a dying object

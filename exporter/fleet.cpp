@@ -255,6 +255,12 @@ void Fleet::forgive(milliseconds pause, const Moment& now) {
   if (expected_since_) expected_since_ = later(*expected_since_);
 }
 
+std::optional<Fleet::ConnectionId> Fleet::holder_of(std::string_view endpoint) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = records_.find(endpoint);
+  return found == records_.end() ? std::nullopt : found->second.holder;
+}
+
 FleetSnapshot Fleet::snapshot(const Moment& now) const {
   FleetSnapshot snapshot;
   {

@@ -181,6 +181,9 @@ class Fleet {
   /// what it did not hear meanwhile was nobody's silence.
   void forgive(std::chrono::milliseconds pause, const Moment& now);
 
+  /// The connection that reports under the name now.
+  [[nodiscard]] std::optional<ConnectionId> holder_of(std::string_view endpoint) const;
+
   /// Everything a scrape shows, judged at `now`.
   [[nodiscard]] FleetSnapshot snapshot(const Moment& now) const;
 

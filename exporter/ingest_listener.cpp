@@ -54,12 +54,13 @@ bool contains(const std::string& cidr, const asio::ip::address& address) {
 }  // namespace
 
 IngestListener::IngestListener(asio::io_context& io, Settings settings, Fleet& fleet,
-                               SelfMetrics& metrics)
+                               SelfMetrics& metrics, Recordings& recordings)
     : io_(io),
       settings_(std::move(settings)),
       fleet_(fleet),
       context_{fleet,
                metrics,
+               recordings,
                settings_.limits,
                settings_.groups,
                settings_.peak_window,
@@ -95,6 +96,7 @@ void IngestListener::start() {
     asio::co_spawn(io_, accept_for_ever(acceptor, admission()), on_end);
   }
   asio::co_spawn(io_, keep_deadlines(), on_end);
+  context_.recordings.on_ask([this] { asio::post(io_, [this] { ask_for_recordings(); }); });
 }
 
 void IngestListener::trust(std::shared_ptr<const Trust> trust) {
@@ -314,6 +316,7 @@ void IngestListener::sweep(std::chrono::steady_clock::time_point due) {
   if (now - judged_at_ > kBetweenJudgements) judge_again_from(0);
   context_.series.expire(now);
   context_.metrics.series(context_.series.used(), context_.series.limit());
+  context_.recordings.expire();
   log_what_was_held_back();
   fleet_.expire(Moment::now());
 }
@@ -343,6 +346,20 @@ void IngestListener::enforce_deadlines() {
 void IngestListener::close_connection(ConnectionId id) {
   const auto found = sessions_.find(id);
   if (found != sessions_.end()) found->second->close();
+}
+
+/// Each from the agent that reports under the name now.
+void IngestListener::ask_for_recordings() {
+  Recordings& recordings = context_.recordings;
+  for (const Recordings::Ask& ask : recordings.take_asks()) {
+    const auto holder = fleet_.holder_of(ask.endpoint);
+    const auto found = holder ? sessions_.find(*holder) : sessions_.end();
+    if (found != sessions_.end() && found->second->ask(ask.request)) {
+      recordings.asked(ask.request.request_id, found->first);
+    } else {
+      recordings.give_up(ask.request.request_id, RecordingFault::not_connected);
+    }
+  }
 }
 
 bool IngestListener::is_legacy_allowed(const asio::ip::address& peer) const {

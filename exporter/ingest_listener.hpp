@@ -44,7 +44,8 @@ class IngestListener {
   };
 
   /// Listens at once.  Throws std::runtime_error that names the address and the flag to change.
-  IngestListener(asio::io_context& io, Settings settings, Fleet& fleet, SelfMetrics& metrics);
+  IngestListener(asio::io_context& io, Settings settings, Fleet& fleet, SelfMetrics& metrics,
+                 Recordings& recordings);
 
   void start();
 
@@ -76,6 +77,7 @@ class IngestListener {
   void forgive(std::chrono::steady_clock::duration lateness);
   void enforce_deadlines();
   void close_connection(ConnectionId id);
+  void ask_for_recordings();
   [[nodiscard]] bool is_legacy_allowed(const asio::ip::address& peer) const;
 
   asio::io_context& io_;

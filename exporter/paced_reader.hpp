@@ -26,6 +26,9 @@ class PacedReader {
   /// One message was read: it counts against the rate.
   void count_message() { bucket_.take(Clock::now()); }
 
+  /// The one counted last was asked for: it is no sign of haste.
+  void discount_message() { bucket_.give_back(); }
+
   /// How long reading will pause because the peer sent too fast.
   [[nodiscard]] Clock::duration pause() { return bucket_.debt(Clock::now()); }
 

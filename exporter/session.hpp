@@ -12,6 +12,7 @@
 #include "common/metric_group.hpp"
 #include "common/net/stream.hpp"
 #include "exporter/fleet.hpp"
+#include "exporter/recordings.hpp"
 #include "exporter/self_metrics.hpp"
 #include "exporter/series_budget.hpp"
 #include "exporter/trust.hpp"
@@ -40,6 +41,7 @@ using ReadBuffer = std::array<char, 4096>;
 struct SessionContext {
   Fleet& fleet;
   SelfMetrics& metrics;
+  Recordings& recordings;
   SessionLimits limits;
   MetricGroups groups;
   std::chrono::milliseconds peak_window;
@@ -72,6 +74,9 @@ class Session {
 
   /// Our last line is on its way.
   [[nodiscard]] virtual bool is_refused() const = 0;
+
+  /// Sends the request to an agent.  Returns whether that is one, which can be asked.
+  [[nodiscard]] virtual bool ask(const RecordingRequest& /*request*/) { return false; }
 
   /// The exporter stops: say so, and end.
   virtual void say_goodbye(std::chrono::milliseconds retry_after) = 0;

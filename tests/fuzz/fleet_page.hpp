@@ -32,6 +32,8 @@ class FleetPage {
   void handle(CpuFacts facts);
   void handle(const CpuSample& sample);
   void handle(const Goodbye& goodbye);
+  void handle(const Recording&) {}
+  void handle(const UnusableRecording&) {}
   void handle(const UnknownMessage& unknown);
 
   exporter::Fleet fleet_{{}};

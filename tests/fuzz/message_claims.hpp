@@ -27,7 +27,9 @@ void require_fixed_point(const Message& message, Decode decode) {
   std::visit(
       [&](const auto& known) {
         using Known = std::decay_t<decltype(known)>;
-        if constexpr (!std::is_same_v<Known, UnknownMessage>) {
+        if constexpr (std::is_same_v<Known, UnusableRecording>) {
+          require(!known.why.empty(), "it is known why a recording is not taken");
+        } else if constexpr (!std::is_same_v<Known, UnknownMessage>) {
           std::string line = encode(known);
           require(line.ends_with('\n'), "a line ends in a newline");
           line.pop_back();

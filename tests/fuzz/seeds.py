@@ -90,6 +90,8 @@ basic_auth_users:
 HTTP_HEAD = (b"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nAuthorization: Basic YTpi\r\n"
              b"X-FRAME-OPTIONS: x\r\n\r\n")
 HELLO = b'{"type":"hello","protocol":1,"endpoint":"%s"}\n'
+RECORDING = (b'{"type":"recording","request_id":%d,"piece":%d,"pieces":%d,"uptime_ms":7200000,"interval_ms":100,'
+             b'"age_ms":[%s],"busy":[%s],"busiest_core":[%s],"system":[%s],"steal":[%s]}')
 CORES = b'{"type":"sample","sequence":%d,"cpu":{"total":[9,9,9,9],"cores":[[0,1,2,3,4,5,6,7,8,9,10],[1,1,2,3,4]]}}\n'
 
 
@@ -111,8 +113,14 @@ def all_seeds():
     fleet = HELLO % b"web-1" + CORES % 1
     return {
         "line_framer": [b"a\nbb\n", b"grow\n" + b"x" * 90 + b"\nstop\nmore\n", b"\n\n\n", b"x" * 25],
-        "agent_message": lines,
+        "agent_message": lines + [
+            RECORDING % (1, 1, 2, b"600000,599900,300", b"0,200,null", b"1,2,3", b"0,0,0", b"0,0,0"),
+            RECORDING % (9007199254740991, 100, 100, b"", b"", b"", b"", b""),
+            RECORDING % (2, 2, 2, b"5", b"1,2", b"3", b"201", b"-1"),
+            b'{"type":"recording","request_id":1}'],
         "exporter_message": lines + [
+            b'{"type":"request","request_id":1,"last_ms":600000}',
+            b'{"type":"request","request_id":0,"last_ms":1}',
             b'{"type":"refusal","code":"bad_field","message":"x","retry_after_ms":30000}',
             b'{"type":"goodbye","reason":"stop","retry_after_ms":1}'],
         "host_port": [b"host:8080", b"127.0.0.1:0", b"[::1]:65535", b":1", b"[fe80::1%lo]:1"],

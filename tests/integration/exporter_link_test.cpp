@@ -8,50 +8,17 @@
 #include <thread>
 #include <vector>
 
-#include <asio/post.hpp>
-#include <asio/read.hpp>
 #include <gtest/gtest.h>
 
 #include "tests/support/running_exporter.hpp"
 #include "tests/support/running_link.hpp"
+#include "tests/support/scripted_exporter.hpp"
 #include "tests/support/wait.hpp"
 
 namespace cpu_monitor::tests {
 namespace {
 
 using asio::ip::tcp;
-
-/// An exporter that says exactly what the test says.
-class ScriptedExporter {
- public:
-  ScriptedExporter() : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
-
-  [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-
-  [[nodiscard]] tcp::socket accept() { return acceptor_.accept(); }
-
-  static void say(tcp::socket& socket, const std::string& text) {
-    std::error_code ignored;
-    asio::write(socket, asio::buffer(text), ignored);
-  }
-
-  static std::string hear_line(tcp::socket& socket) {
-    std::string line;
-    std::error_code ec;
-    for (char byte = 0; asio::read(socket, asio::buffer(&byte, 1), ec) == 1 && byte != '\n';)
-      line += byte;
-    return line;
-  }
-
-  static constexpr const char* kWelcome =
-      "{\"type\":\"welcome\",\"protocol\":1,\"exporter_version\":\"test\",\"max_line_bytes\":"
-      "262144,"
-      "\"max_cpus\":1024,\"idle_timeout_ms\":15000,\"groups\":[\"percent\"]}\n";
-
- private:
-  asio::io_context io_;
-  tcp::acceptor acceptor_;
-};
 
 AgentMessage decoded(const std::string& line) {
   auto message = decode_agent_message(line);

@@ -30,6 +30,8 @@ class RunningExporter {
   /// The value of the series written exactly so, as text; empty when it is not on the page.
   [[nodiscard]] std::string value(std::string_view series) const;
 
+  [[nodiscard]] exporter::Recordings& recordings() { return exporter_.recordings(); }
+
   /// As SIGTERM does.
   void stop();
 

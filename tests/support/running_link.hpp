@@ -38,11 +38,14 @@ inline agent::ExporterLink::Settings quick_settings(std::uint16_t port) {
 /// A link on a thread of its own, which notes what happens to it.
 class RunningLink {
  public:
-  explicit RunningLink(agent::ExporterLink::Settings settings)
+  using PlayRecording = decltype(agent::ExporterLink::Events::recording);
+
+  /// `play` answers on the link's thread.
+  explicit RunningLink(agent::ExporterLink::Settings settings, PlayRecording play = {})
       : link_(io_, std::move(settings),
               {[this](const Welcome& welcome) { note_welcome(welcome); },
                [this](const CpuSample& sample) { note_acknowledged(sample); },
-               [this] { ++disconnects; }}) {
+               [this] { ++disconnects; }, std::move(play)}) {
     ::signal(SIGPIPE, SIG_IGN);  // as the program does
     link_.start();
     thread_ = std::thread([this] { io_.run(); });

@@ -62,9 +62,9 @@ TEST_P(CpuTimesDifferenceOfOneMode, CountsItOnItsSide) {
 INSTANTIATE_TEST_SUITE_P(
     AllModes, CpuTimesDifferenceOfOneMode,
     testing::Values(ModeCase{CpuMode::user, {7, 0}}, ModeCase{CpuMode::nice, {7, 0}},
-                    ModeCase{CpuMode::system, {7, 0}}, ModeCase{CpuMode::idle, {0, 7}},
-                    ModeCase{CpuMode::iowait, {0, 7}}, ModeCase{CpuMode::irq, {7, 0}},
-                    ModeCase{CpuMode::softirq, {7, 0}}, ModeCase{CpuMode::steal, {7, 0, 7}},
+                    ModeCase{CpuMode::system, {7, 0, 0, 7}}, ModeCase{CpuMode::idle, {0, 7}},
+                    ModeCase{CpuMode::iowait, {0, 7}}, ModeCase{CpuMode::irq, {7, 0, 0, 7}},
+                    ModeCase{CpuMode::softirq, {7, 0, 0, 7}}, ModeCase{CpuMode::steal, {7, 0, 7}},
                     ModeCase{CpuMode::guest, {0, 0}}, ModeCase{CpuMode::guest_nice, {0, 0}}),
     [](const auto& tested) { return std::string(kCpuModeNames[tested.param.mode]); });
 
@@ -89,8 +89,8 @@ TEST(CpuTimesDifference, IsDefinedForAnyRawCounter) {
   constexpr Ticks huge = std::numeric_limits<Ticks>::max();
   const CpuTimes high = times_of({huge, huge, huge, huge, huge, huge, huge, huge});
   const CpuTimes low = times_of({0, 0, 0, 0, 0, 0, 0, 0});
-  EXPECT_EQ(difference(high, low), (TickDelta{-6, -2, -1}));
-  EXPECT_EQ(difference(low, high), (TickDelta{6, 2, 1}));
+  EXPECT_EQ(difference(high, low), (TickDelta{-6, -2, -1, -3}));
+  EXPECT_EQ(difference(low, high), (TickDelta{6, 2, 1, 3}));
 }
 
 TEST(TickDelta, AddsSideBySide) {

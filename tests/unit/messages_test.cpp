@@ -295,7 +295,7 @@ TEST_P(UnknownType, IsUnknownFromAnExporter) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, UnknownType,
-    testing::Values(GoodLine{"Request", R"({"type":"request","last_ms":5})"},
+    testing::Values(GoodLine{"News", R"({"type":"news","last_ms":5})"},
                     GoodLine{"WithBadFacts", R"({"type":"x","cpus":5,"online":[-1]})"},
                     GoodLine{"Empty", R"({"type":""})"},
                     GoodLine{"InCapitals", R"({"type":"SAMPLE"})"},
@@ -307,7 +307,7 @@ INSTANTIATE_TEST_SUITE_P(
     name_of_case<GoodLine>);
 
 TEST(Messages, AgentsDoNotSpeakLikeExporters) {
-  for (const char* type : {"welcome", "ack", "refusal"}) {
+  for (const char* type : {"welcome", "ack", "refusal", "request"}) {
     const auto decoded = decode_agent_message(std::string(R"({"type":")") + type + "\"}");
     ASSERT_TRUE(decoded) << type;
     EXPECT_TRUE(std::holds_alternative<UnknownMessage>(*decoded)) << type;
@@ -315,7 +315,7 @@ TEST(Messages, AgentsDoNotSpeakLikeExporters) {
 }
 
 TEST(Messages, ExportersDoNotSpeakLikeAgents) {
-  for (const char* type : {"hello", "facts", "sample"}) {
+  for (const char* type : {"hello", "facts", "sample", "recording"}) {
     const auto decoded = decode_exporter_message(std::string(R"({"type":")") + type + "\"}");
     ASSERT_TRUE(decoded) << type;
     EXPECT_TRUE(std::holds_alternative<UnknownMessage>(*decoded)) << type;

@@ -11,6 +11,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -912,6 +913,67 @@ TEST(SamplerOnThisMachine, ReadsAPlausibleShare) {
   EXPECT_TRUE(sample.host.load);
   EXPECT_TRUE(sample.host.context_switches);
   EXPECT_TRUE(sampler.boot_time_s());
+}
+
+// --- the flight recorder
+
+class SamplerRecorder : public SamplerTest {
+ protected:
+  void tick_by(std::int64_t user, std::int64_t idle) {
+    now_.user += user;
+    now_.idle += idle;
+    tick(now_);
+  }
+
+  [[nodiscard]] std::vector<RecordedReading> recorded() const {
+    auto playback = sampler_->recorder().play({1, 10min}, uptime_);
+    return playback.next()->readings;
+  }
+};
+
+TEST_F(SamplerRecorder, HoldsEachReadingButTheFirst) {
+  tick(now_);
+  tick_by(1, 9);
+  tick_by(10, 0);
+  EXPECT_EQ(recorded(),
+            (std::vector<RecordedReading>{{100, {20, 20, 0, 0}}, {0, {200, 200, 0, 0}}}));
+}
+
+TEST_F(SamplerRecorder, TakesSharesOfRawTicksAndNotOfHeldCounters) {
+  tick(now_);
+  tick_by(1, 9);
+  now_.iowait -= 50;  // taken back, as kernels do: what is shown stands still meanwhile
+  tick_by(1, 59);
+  tick_by(1, 9);
+  for (const RecordedReading& reading : recorded()) EXPECT_EQ(reading.shares.busy, 20);
+}
+
+TEST_F(SamplerRecorder, ASuspendIsAHoleAndNotFullLoad) {
+  tick(now_);
+  tick_by(1, 9);
+  uptime_ += 5min;
+  tick_by(8, 2);  // what waking up took
+  tick_by(1, 9);
+  EXPECT_EQ(recorded(), (std::vector<RecordedReading>{
+                            {300200, {20, 20, 0, 0}}, {100, {}}, {0, {20, 20, 0, 0}}}));
+}
+
+TEST_F(SamplerRecorder, CountersThatFellInASuspendAreNoReading) {
+  tick(now_);
+  tick_by(1, 9);
+  tick_by(5, -50000);
+  tick_by(1, 9);
+  EXPECT_EQ(recorded(), (std::vector<RecordedReading>{{200, {20, 20, 0, 0}}, {0, {20, 20, 0, 0}}}));
+}
+
+TEST_F(SamplerRecorder, AReadingThatFailsIsAHole) {
+  tick(now_);
+  tick_by(1, 9);
+  remove();
+  tick();
+  tick();
+  tick_by(1, 29);
+  EXPECT_EQ(recorded(), (std::vector<RecordedReading>{{300, {20, 20, 0, 0}}, {0, {7, 7, 0, 0}}}));
 }
 
 }  // namespace

@@ -52,5 +52,15 @@ TEST(TokenBucket, SilenceSavesUpNoMoreThanTheBurst) {
   EXPECT_GT(bucket.debt(later), Clock::duration::zero());
 }
 
+TEST(TokenBucket, WhatIsGivenBackMakesNoMoreThanTheBurst) {
+  TokenBucket bucket(10, 20, kStart);
+  bucket.give_back();
+  EXPECT_EQ(bucket.tokens(kStart), 20);
+  bucket.take(kStart);
+  bucket.take(kStart);
+  bucket.give_back();
+  EXPECT_EQ(bucket.tokens(kStart), 19);
+}
+
 }  // namespace
 }  // namespace cpu_monitor
