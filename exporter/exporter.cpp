@@ -125,7 +125,7 @@ Exporter::Exporter(asio::io_context& io, const ExporterOptions& options, Session
       fleet_(fleet_limits(options)),
       listener_(io, listener_settings(options, limits, load_trust()), fleet_, metrics_,
                 recordings_),
-      web_(make_site(pages_settings(options), fleet_, gauge_, metrics_, serving_)),
+      web_(make_site(pages_settings(options), fleet_, gauge_, metrics_, recordings_, serving_)),
       gate_(gate_settings(options), web_, metrics_),
       reloader_(
           io, reloaded(), [this] { renew_own_certificate(); }, metrics_) {

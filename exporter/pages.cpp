@@ -12,6 +12,7 @@
 #include "exporter/metrics_page.hpp"
 #include "exporter/page/files.hpp"
 #include "exporter/page_query.hpp"
+#include "exporter/recording_page.hpp"
 
 namespace cpu_monitor::exporter {
 namespace {
@@ -238,12 +239,13 @@ class FilePage : public Page {
 }  // namespace
 
 Site make_site(const PagesSettings& settings, Fleet& fleet, PercentGauge& gauge,
-               SelfMetrics& metrics, const ServingState& state) {
+               SelfMetrics& metrics, Recordings& recordings, const ServingState& state) {
   const auto page = std::make_shared<MetricsPage>(settings.metrics, fleet, gauge, metrics);
   Site site;
   site.add(settings.telemetry_path, std::make_unique<TelemetryPage>(page));
   site.add("/agents/*/metrics",
            std::make_unique<AgentTelemetryPage>(settings.metrics, page, fleet));
+  site.add("/agents/*/recording", std::make_unique<RecordingPage>(fleet, recordings));
   site.add("/sd", std::make_unique<DiscoveryPage>(settings, fleet, state));
   site.add("/api/v1/agents", std::make_unique<AgentsPage>(settings.metrics, fleet));
   site.add("/api/v1/agents/*", std::make_unique<AgentPage>(fleet, settings.has_admin_api));

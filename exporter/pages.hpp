@@ -9,6 +9,7 @@
 #include "exporter/exposition.hpp"
 #include "exporter/fleet.hpp"
 #include "exporter/percent_gauge.hpp"
+#include "exporter/recordings.hpp"
 #include "exporter/self_metrics.hpp"
 #include "exporter/site.hpp"
 
@@ -31,6 +32,7 @@ struct ServingState {
 /// All pages of the exporter (docs/architecture.md lists them).  Ownership: the references must
 /// outlive the site.
 [[nodiscard]] Site make_site(const PagesSettings& settings, Fleet& fleet, PercentGauge& gauge,
-                             SelfMetrics& metrics, const ServingState& state);
+                             SelfMetrics& metrics, Recordings& recordings,
+                             const ServingState& state);
 
 }  // namespace cpu_monitor::exporter

@@ -1,15 +1,20 @@
 // The pages of single agents and of the fleet as data: each through the gate and the real civetweb.
 
 #include <chrono>
+#include <cstdint>
+#include <future>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "common/messages.hpp"
 #include "tests/support/gunzip.hpp"
 #include "tests/support/running_exporter.hpp"
 #include "tests/support/tcp_client.hpp"
+#include "tests/support/wait.hpp"
 
 namespace cpu_monitor::tests {
 namespace {
@@ -194,6 +199,73 @@ TEST_F(AdminPages, ForgetsAnAgentThatIsNotConnected) {
   EXPECT_EQ(status, 204);
   EXPECT_EQ(http(exporter_.web_port(), "/api/v1/agents/web-1", "DELETE").status, 404);
   EXPECT_EQ(get_json("/api/v1/agents")["matching"], 0);
+}
+
+// /agents/NAME/recording
+
+std::string recording_line(std::uint64_t request_id) {
+  return R"({"type":"recording","request_id":)" + std::to_string(request_id) +
+         R"(,"piece":1,"pieces":1,"uptime_ms":5000,"interval_ms":100,"age_ms":[100,0],)"
+         R"("busy":[200,null],"busiest_core":[200,1],"system":[10,null],"steal":[0,null]})"
+         "\n";
+}
+
+TEST_F(AgentPages, ARecordingIsAskedFromTheAgent) {
+  TcpClient agent = join("web-1");
+  auto page = std::async(std::launch::async,
+                         [this] { return get_json("/agents/web-1/recording?last=10m"); });
+  const auto request = decode_exporter_message(agent.read_line().value_or(""));
+  ASSERT_TRUE(request);
+  EXPECT_EQ(std::get<RecordingRequest>(*request).last, 10min);
+  const auto before = std::chrono::system_clock::now();
+  ASSERT_TRUE(agent.send(recording_line(std::get<RecordingRequest>(*request).request_id)));
+  const json shown = page.get();
+  EXPECT_EQ(shown["endpoint"], "web-1");
+  EXPECT_EQ(shown["interval_ms"], 100);
+  EXPECT_EQ(shown["busy"], json::parse("[100,null]"));
+  EXPECT_EQ(shown["busiest_core"], json::parse("[100,0.5]"));
+  EXPECT_EQ(shown["system"], json::parse("[5,null]"));
+  EXPECT_EQ(shown["steal"], json::parse("[0,null]"));
+  const std::chrono::milliseconds newest(shown["time_ms"][1].get<std::int64_t>());
+  EXPECT_GE(newest, std::chrono::floor<std::chrono::milliseconds>(before.time_since_epoch()));
+  EXPECT_EQ(shown["time_ms"][0].get<std::int64_t>(), newest.count() - 100);
+}
+
+TEST_F(AgentPages, ARecordingOfNobodyIsNotFound) {
+  EXPECT_EQ(get("/agents/web-1/recording").status, 404);
+  EXPECT_EQ(get("/agents//recording").status, 404);
+  EXPECT_EQ(get("/agents/a/b/recording").status, 404);
+}
+
+TEST_F(AgentPages, ARecordingOfAnAgentThatLeftMustWait) {
+  { const TcpClient agent = join("web-1"); }
+  ASSERT_TRUE(eventually([this] { return get("/agents/web-1/recording").status == 503; }));
+}
+
+TEST_F(AgentPages, ARecordingForTooLongIsABadRequest) {
+  const TcpClient agent = join("web-1");
+  const HttpAnswer answer = get("/agents/web-1/recording?last=11m");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_TRUE(json::parse(answer.body)["error"].is_string());
+}
+
+TEST_F(AgentPages, OtherPagesComeWhileRecordingsAreWaitedFor) {
+  std::vector<TcpClient> agents;
+  std::vector<std::future<HttpAnswer>> waiting;
+  for (const char* const name : {"web-1", "web-2", "web-3"}) {
+    agents.push_back(join(name));
+    waiting.push_back(std::async(std::launch::async, [this, name] {
+      return get("/agents/" + std::string(name) + "/recording");
+    }));
+    ASSERT_TRUE(agents.back().read_line()) << "the request";
+  }
+  const HttpAnswer one_too_many = get("/agents/web-1/recording");
+  EXPECT_EQ(one_too_many.status, 429);
+  EXPECT_NE(one_too_many.head.find("\r\nRetry-After: 1"), std::string::npos);
+  EXPECT_EQ(get("/metrics").status, 200);
+  EXPECT_EQ(get("/api/v1/agents").status, 200);
+  exporter_.stop();
+  for (auto& page : waiting) EXPECT_EQ(page.get().status, 503) << "the exporter stopped";
 }
 
 }  // namespace

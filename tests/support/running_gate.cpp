@@ -33,7 +33,7 @@ RunningGate::RunningGate(const Settings& settings) {
       throw std::logic_error("the fleet does not take " + hello.endpoint);
     }
   }
-  server_.emplace(exporter::make_site({}, fleet_, gauge_, metrics_, serving_),
+  server_.emplace(exporter::make_site({}, fleet_, gauge_, metrics_, recordings_, serving_),
                   settings.civetweb_patience);
   exporter::WebGate::Settings gate;
   gate.addresses = settings.addresses;

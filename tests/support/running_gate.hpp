@@ -44,6 +44,7 @@ class RunningGate {
   exporter::Fleet fleet_{{}};
   exporter::PercentGauge gauge_;
   exporter::SelfMetrics metrics_;
+  exporter::Recordings recordings_;
   exporter::ServingState serving_;
   std::optional<exporter::WebServer> server_;
   std::optional<exporter::WebGate> gate_;
