@@ -115,6 +115,7 @@ TEST_F(RecordingsTest, WhoeverCanSendIsCalledForEachRequest) {
   ask_of(1);
   ask_of(2);
   EXPECT_EQ(calls, 2);
+  recordings_.stop();
 }
 
 TEST_F(RecordingsTest, AnAgentThatCannotBeAskedIsNotConnected) {
@@ -321,6 +322,7 @@ TEST_F(RecordingsTest, AFourthIsOneTooMany) {
   }));
   auto fifth = want("web-5");
   EXPECT_EQ(next_ask().endpoint, "web-5");
+  recordings_.stop();
 }
 
 TEST_F(RecordingsTest, AStopSendsEverybodyAway) {
