@@ -20,7 +20,6 @@ SAMPLE_MS = 100
 # Of how long a reading takes to get to the exporter, whose clock its time is of.
 CLOCK_SLACK_MS = 60
 HIGH_PERCENT = 95
-MOST_TRIES = 20
 
 
 class Relay:
@@ -76,6 +75,7 @@ class Relay:
             pass
         hang_up(source)
         hang_up(target)
+        source.close()
 
 
 def hang_up(connection):
@@ -126,16 +126,12 @@ class Recording(harness.EndToEndTest):
             self.assert_burst_is_there(recording, burst)
 
     def burn(self, burners):
-        """Bursts that got the CPUs whole."""
-        good = []
-        for _ in range(MOST_TRIES):
+        """Whoever else takes some of a CPU meanwhile, it is busy all the time."""
+        bursts = []
+        for _ in range(harness.rounds(3)):
             time.sleep(PAUSE_S)  # the pause itself: there is nothing to wait for
-            burst = burners.burn(BURST_S)
-            if burst.share >= HIGH_PERCENT / 100:
-                good.append(burst)
-            if len(good) >= harness.rounds(3):
-                return good
-        self.fail("the machine is too busy for bursts")
+            bursts.append(burners.burn(BURST_S))
+        return bursts
 
     def assert_is_whole(self, recording, since):
         """Parallel arrays, in order, and without a hole while nobody was connected."""
