@@ -8,7 +8,7 @@ namespace cpu_monitor::tests {
 /// Polls until `condition()` holds; false when it did not within `deadline`.
 template <class Condition>
 [[nodiscard]] bool eventually(Condition condition,
-                              std::chrono::milliseconds deadline = std::chrono::seconds(10)) {
+                              std::chrono::milliseconds deadline = std::chrono::seconds(30)) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (!condition()) {
     if (std::chrono::steady_clock::now() >= end) return false;
