@@ -119,7 +119,8 @@ class App {
     if (this.under_way !== question || question.signal.aborted) return;
     this.under_way = undefined;
     clearTimeout(this.timer);
-    const pause = this.failures === 0 ? PERIOD_MS : Math.min(LONGEST_PAUSE_MS, PERIOD_MS * 2 ** this.failures);
+    const pause =
+      this.failures === 0 ? PERIOD_MS : Math.min(LONGEST_PAUSE_MS, PERIOD_MS * 2 ** this.failures);
     const rest = this.failures === 0 ? Math.max(0, began + pause - performance.now()) : pause;
     this.next_at = performance.now() + rest;
     this.timer = setTimeout(() => this.#ask(), rest);
@@ -152,9 +153,15 @@ class App {
     if (document.hidden) return;
     this.view.tick(this.now_ms());
     if (this.failures === 0) return;
-    const seen = this.answered_at === undefined ? "" : `What you see is ${duration(performance.now() - this.answered_at)} old. `;
+    const seen =
+      this.answered_at === undefined
+        ? ""
+        : `What you see is ${duration(performance.now() - this.answered_at)} old. `;
     const wait_s = Math.ceil((this.next_at - performance.now()) / 1000);
-    set_text(by_id("trouble-age"), seen + (wait_s > 0 ? `Next try in ${wait_s} s.` : "Trying now."));
+    set_text(
+      by_id("trouble-age"),
+      seen + (wait_s > 0 ? `Next try in ${wait_s} s.` : "Trying now."),
+    );
   }
 
   #show_pulse(state, words) {

@@ -13,13 +13,19 @@ const one_decimal = (share) => `${(share * 100).toFixed(1)} %`;
 /** "busy 43.0 % (user 40.1 %, system 2.9 %)" */
 function words_of(share) {
   if (!share) return "no ticks counted";
-  const parts = MODES.flatMap(({ name }, i) => (name !== "idle" && share.parts[i] >= 0.0005 ? [`${name} ${one_decimal(share.parts[i])}`] : []));
+  const parts = MODES.flatMap(({ name }, i) =>
+    name !== "idle" && share.parts[i] >= 0.0005 ? [`${name} ${one_decimal(share.parts[i])}`] : [],
+  );
   return `busy ${one_decimal(share.busy)}${parts.length ? ` (${parts.join(", ")})` : ""}`;
 }
 
 /** A bar of one segment a mode. */
 export function make_bar() {
-  return make("span", { class: "modes", "aria-hidden": "true" }, ...MODES.map(({ name }) => make("i", { class: name })));
+  return make(
+    "span",
+    { class: "modes", "aria-hidden": "true" },
+    ...MODES.map(({ name }) => make("i", { class: name })),
+  );
 }
 
 export function show_bar(bar, share) {
@@ -32,8 +38,18 @@ export function show_bar(bar, share) {
 export class Legend {
   constructor() {
     this.values = MODES.map(() => make("dd"));
-    this.element = make("dl", { class: "legend" },
-      ...MODES.map(({ name }, i) => make("div", {}, make("dt", {}, make("i", { class: name, "aria-hidden": "true" }), name), this.values[i])));
+    this.element = make(
+      "dl",
+      { class: "legend" },
+      ...MODES.map(({ name }, i) =>
+        make(
+          "div",
+          {},
+          make("dt", {}, make("i", { class: name, "aria-hidden": "true" }), name),
+          this.values[i],
+        ),
+      ),
+    );
   }
 
   show(share) {
@@ -95,7 +111,9 @@ export class Cores {
   #begin_grid() {
     this.chosen = undefined;
     this.canvas = make("canvas", {
-      class: "core-grid", tabindex: "0", role: "img",
+      class: "core-grid",
+      tabindex: "0",
+      role: "img",
       pointermove: (event) => this.#point(event),
       pointerleave: () => this.#choose(undefined),
       blur: () => this.#choose(undefined),
@@ -103,7 +121,12 @@ export class Cores {
     });
     this.readout = make("p", { class: "readout" });
     this.busiest = make("ol", { class: "cores" });
-    this.element.replaceChildren(this.canvas, this.readout, make("h3", {}, "Busiest cores"), this.busiest);
+    this.element.replaceChildren(
+      this.canvas,
+      this.readout,
+      make("h3", {}, "Busiest cores"),
+      this.busiest,
+    );
     this.busiest_rows = Array.from({ length: BUSIEST }, () => {
       const row = { name: make("span"), bar: make_bar(), value: make("b") };
       row.element = make("li", {}, row.name, row.bar, row.value);
@@ -113,7 +136,9 @@ export class Cores {
   }
 
   #show_grid() {
-    const hottest = [...this.cores].sort((a, b) => (b.share?.busy ?? -1) - (a.share?.busy ?? -1) || a.id - b.id);
+    const hottest = [...this.cores].sort(
+      (a, b) => (b.share?.busy ?? -1) - (a.share?.busy ?? -1) || a.id - b.id,
+    );
     this.busiest_rows.forEach((row, i) => {
       const { id, share } = hottest[i];
       set_text(row.name, `cpu ${id}`);
@@ -123,7 +148,8 @@ export class Cores {
     });
     const full = this.cores.filter(({ share }) => share && share.busy >= 0.9).length;
     this.all_words = `${whole(this.cores.length)} cores, ${whole(full)} of them at 90 % or more`;
-    if (this.canvas.getAttribute("aria-label") !== this.all_words) this.canvas.setAttribute("aria-label", this.all_words);
+    if (this.canvas.getAttribute("aria-label") !== this.all_words)
+      this.canvas.setAttribute("aria-label", this.all_words);
     this.#draw_grid();
   }
 
@@ -156,7 +182,12 @@ export class Cores {
       }
     });
     const chosen = this.cores[this.chosen];
-    set_text(this.readout, chosen ? `cpu ${chosen.id}: ${words_of(chosen.share)}` : `${this.all_words}. Point at one, or use the arrow keys.`);
+    set_text(
+      this.readout,
+      chosen
+        ? `cpu ${chosen.id}: ${words_of(chosen.share)}`
+        : `${this.all_words}. Point at one, or use the arrow keys.`,
+    );
   }
 
   #choose(i) {
@@ -173,7 +204,12 @@ export class Cores {
   #on_key(event) {
     const at = this.chosen ?? -1;
     const next = {
-      ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at < 0 ? 0 : at + this.columns, ArrowUp: at - this.columns, Home: 0, End: this.cores.length - 1,
+      ArrowRight: at + 1,
+      ArrowLeft: at - 1,
+      ArrowDown: at < 0 ? 0 : at + this.columns,
+      ArrowUp: at - this.columns,
+      Home: 0,
+      End: this.cores.length - 1,
     }[event.key];
     if (next === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();

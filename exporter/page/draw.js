@@ -3,8 +3,25 @@
 import { clock } from "./format.js";
 
 const NAMES = [
-  "text", "muted", "line", "card", "accent", "busy", "busy-soft", "hot", "core", "peak", "hole",
-  "user", "nice", "system", "irq", "softirq", "steal", "iowait", "idle",
+  "text",
+  "muted",
+  "line",
+  "card",
+  "accent",
+  "busy",
+  "busy-soft",
+  "hot",
+  "core",
+  "peak",
+  "hole",
+  "user",
+  "nice",
+  "system",
+  "irq",
+  "softirq",
+  "steal",
+  "iowait",
+  "idle",
 ];
 
 let colours;
@@ -37,7 +54,8 @@ export function surface(canvas) {
   if (width === 0 || height === 0) return undefined;
   const scale = window.devicePixelRatio || 1;
   const pixels = [Math.round(width * scale), Math.round(height * scale)];
-  if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) [canvas.width, canvas.height] = pixels;
+  if (canvas.width !== pixels[0] || canvas.height !== pixels[1])
+    [canvas.width, canvas.height] = pixels;
   const context = canvas.getContext("2d");
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
@@ -53,12 +71,19 @@ export function draw_slots(context, history, { x, y, width, height }, mark_width
     const peak = history.peak[i];
     if (peak === null || !(peak > history.percent[i])) continue;
     context.fillStyle = peak > 90 ? ink.hot : ink.peak;
-    context.fillRect(x + (i + 0.5) * slot - mark_width / 2, level(peak), mark_width, ((peak - history.percent[i]) / 100) * height);
+    context.fillRect(
+      x + (i + 0.5) * slot - mark_width / 2,
+      level(peak),
+      mark_width,
+      ((peak - history.percent[i]) / 100) * height,
+    );
   }
   for (const [first, end] of runs(history.percent)) {
     context.beginPath();
-    for (let i = first; i < end; ++i) context.lineTo(x + (i + 0.5) * slot, level(history.percent[i]));
-    if (end === first + 1) context.lineTo(x + (first + 0.5) * slot + 1, level(history.percent[first]));
+    for (let i = first; i < end; ++i)
+      context.lineTo(x + (i + 0.5) * slot, level(history.percent[i]));
+    if (end === first + 1)
+      context.lineTo(x + (first + 0.5) * slot + 1, level(history.percent[first]));
     context.lineWidth = 1.5;
     context.lineJoin = "round";
     context.strokeStyle = ink.busy;

@@ -13,17 +13,25 @@ export class Failure extends Error {
 
 /** The answer to a GET, paths relative to this page.  Throws Failure; what `signal` ends throws AbortError. */
 export async function ask(path, query = {}, signal = undefined, patience_ms = PATIENCE_MS) {
-  const words = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== "")).toString();
+  const words = new URLSearchParams(
+    Object.entries(query).filter(([, value]) => value !== undefined && value !== ""),
+  ).toString();
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), patience_ms);
   const give_up = () => patience.abort();
   signal?.addEventListener("abort", give_up);
   try {
-    return await answer_of(await fetch(words ? `${path}?${words}` : path, { signal: patience.signal, cache: "no-store" }));
+    return await answer_of(
+      await fetch(words ? `${path}?${words}` : path, {
+        signal: patience.signal,
+        cache: "no-store",
+      }),
+    );
   } catch (failure) {
     if (failure instanceof Failure) throw failure;
     signal?.throwIfAborted();
-    if (patience.signal.aborted) throw new Failure(`The exporter did not answer within ${patience_ms / 1000} s.`);
+    if (patience.signal.aborted)
+      throw new Failure(`The exporter did not answer within ${patience_ms / 1000} s.`);
     throw new Failure("The exporter cannot be reached.");
   } finally {
     clearTimeout(timer);
@@ -38,7 +46,11 @@ async function answer_of(response) {
   try {
     body = JSON.parse(text);
   } catch {
-    if (response.ok) throw new Failure("The exporter's answer is cut off, or comes from something else.", response.status);
+    if (response.ok)
+      throw new Failure(
+        "The exporter's answer is cut off, or comes from something else.",
+        response.status,
+      );
   }
   if (response.ok) return body;
   throw new Failure(body?.error ?? words_of(response.status), response.status, retry_after);

@@ -22,7 +22,11 @@ class Row {
   constructor(endpoint) {
     this.endpoint = endpoint;
     this.missed = 0;
-    this.link = make("a", { href: fragment_of({ view: "machine", endpoint }), tabindex: "-1" }, endpoint);
+    this.link = make(
+      "a",
+      { href: fragment_of({ view: "machine", endpoint }), tabindex: "-1" },
+      endpoint,
+    );
     this.state = make_state();
     this.number = make("span", { class: "number" });
     this.fill = make("i");
@@ -35,13 +39,17 @@ class Row {
     this.seen = cell("seen");
     this.agent = cell("agent");
     this.element = make(
-      "tr", { role: "row" },
+      "tr",
+      { role: "row" },
       make("th", { role: "rowheader", scope: "row", class: "name" }, this.link),
       cell("state", this.state),
       cell("busy", this.number, make("span", { class: "meter", "aria-hidden": "true" }, this.fill)),
       this.peak,
       cell("spark", this.canvas, this.words),
-      this.load, this.cpus, this.seen, this.agent,
+      this.load,
+      this.cpus,
+      this.seen,
+      this.agent,
     );
   }
 
@@ -66,15 +74,27 @@ class Row {
 
   /** `now_ms` by the exporter's clock. */
   show_age(now_ms) {
-    set_text(this.seen, this.last_sample_ms === undefined ? "never" : age(Math.max(0, now_ms - this.last_sample_ms)));
+    set_text(
+      this.seen,
+      this.last_sample_ms === undefined ? "never" : age(Math.max(0, now_ms - this.last_sample_ms)),
+    );
   }
 
   draw() {
     const drawn = surface(this.canvas);
     if (!drawn) return;
     const seen = this.history && summary(this.history);
-    set_text(this.words, seen ? `average ${whole(seen.average)} %, highest ${seen.highest} %` : "nothing known");
-    if (seen) draw_slots(drawn.context, this.history, { x: 0, y: 1, width: drawn.width, height: drawn.height - 2 });
+    set_text(
+      this.words,
+      seen ? `average ${whole(seen.average)} %, highest ${seen.highest} %` : "nothing known",
+    );
+    if (seen)
+      draw_slots(drawn.context, this.history, {
+        x: 0,
+        y: 1,
+        width: drawn.width,
+        height: drawn.height - 2,
+      });
   }
 }
 
@@ -100,7 +120,11 @@ export class Fleet {
     if (document.activeElement !== by_id("search")) by_id("search").value = route.search;
     by_id("sort").value = route.sort;
     for (const header of this.section.querySelectorAll("th[data-sort]")) {
-      if (header.dataset.sort === route.sort) header.setAttribute("aria-sort", header.dataset.sort === "name" ? "ascending" : "descending");
+      if (header.dataset.sort === route.sort)
+        header.setAttribute(
+          "aria-sort",
+          header.dataset.sort === "name" ? "ascending" : "descending",
+        );
       else header.removeAttribute("aria-sort");
     }
     if (has_changed) this.is_fresh = true;
@@ -116,7 +140,14 @@ export class Fleet {
     const { search, state, sort, page } = this.route;
     const answer = await ask(
       "api/v1/agents",
-      { search, state, sort, offset: (page - 1) * PAGE_SIZE, limit: PAGE_SIZE, history: this.#lacks_history() ? SLOTS : 2 },
+      {
+        search,
+        state,
+        sort,
+        offset: (page - 1) * PAGE_SIZE,
+        limit: PAGE_SIZE,
+        history: this.#lacks_history() ? SLOTS : 2,
+      },
       signal,
     );
     this.shell.show_counts(answer);
@@ -135,7 +166,9 @@ export class Fleet {
 
   tell_title() {
     const { silent, gone } = this.counts ?? {};
-    const trouble = [gone && `${whole(gone)} gone`, silent && `${whole(silent)} silent`].filter(Boolean).join(", ");
+    const trouble = [gone && `${whole(gone)} gone`, silent && `${whole(silent)} silent`]
+      .filter(Boolean)
+      .join(", ");
     document.title = trouble ? `${trouble} · cpu-monitor` : "cpu-monitor";
   }
 
@@ -157,7 +190,8 @@ export class Fleet {
       this.shell.navigate({ ...this.route, page: pages }, { replace: true });
       return;
     }
-    if (answer.peak_window_ms) set_text(by_id("peak-window"), `, ${duration(answer.peak_window_ms)}`);
+    if (answer.peak_window_ms)
+      set_text(by_id("peak-window"), `, ${duration(answer.peak_window_ms)}`);
     const names = answer.agents.map(({ endpoint }) => endpoint);
     for (const agent of answer.agents) this.#keep_history(agent);
     if (this.#may_reorder(names, answer.matching)) {
@@ -189,12 +223,15 @@ export class Fleet {
     const kept = merged(this.histories.get(endpoint), history);
     this.histories.delete(endpoint); // the newest stand last
     if (kept) this.histories.set(endpoint, kept);
-    if (this.histories.size > KEPT_HISTORIES) this.histories.delete(this.histories.keys().next().value);
+    if (this.histories.size > KEPT_HISTORIES)
+      this.histories.delete(this.histories.keys().next().value);
   }
 
   #lacks_history() {
     if (this.is_fresh || this.order.length === 0) return true;
-    return this.order.some((name) => !this.histories.has(name) && this.rows.get(name).last_sample_ms !== undefined);
+    return this.order.some(
+      (name) => !this.histories.has(name) && this.rows.get(name).last_sample_ms !== undefined,
+    );
   }
 
   #may_reorder(names, matching) {
@@ -212,8 +249,11 @@ export class Fleet {
 
   /** Puts the rows of `names` there, in this order.  A row keeps its element, and the focus. */
   #lay(names) {
-    if (names.length === this.order.length && names.every((name, i) => name === this.order[i])) return;
-    const focused = this.body.contains(document.activeElement) ? document.activeElement.closest("tr") : null;
+    if (names.length === this.order.length && names.every((name, i) => name === this.order[i]))
+      return;
+    const focused = this.body.contains(document.activeElement)
+      ? document.activeElement.closest("tr")
+      : null;
     const place = focused ? [...this.body.children].indexOf(focused) : -1;
     const wanted = new Set(names);
     for (const [name, row] of this.rows) {
@@ -231,7 +271,10 @@ export class Fleet {
     }
     this.order = names;
     this.#make_reachable(this.#current_link());
-    if (focused) (focused.isConnected ? focused : this.body.children[Math.min(place, names.length - 1)])?.querySelector("a").focus();
+    if (focused)
+      (focused.isConnected ? focused : this.body.children[Math.min(place, names.length - 1)])
+        ?.querySelector("a")
+        .focus();
   }
 
   #show_place(answer, pages) {
@@ -244,7 +287,14 @@ export class Fleet {
     for (const id of ["next", "last"]) by_id(id).disabled = page >= pages;
     this.pages = pages;
     const is_chosen = search !== "" || state !== "";
-    set_text(by_id("found"), is_chosen && answer.matching > 0 ? answer.matching === 1 ? "1 machine matches" : `${whole(answer.matching)} machines match` : "");
+    set_text(
+      by_id("found"),
+      is_chosen && answer.matching > 0
+        ? answer.matching === 1
+          ? "1 machine matches"
+          : `${whole(answer.matching)} machines match`
+        : "",
+    );
     const table = this.body.parentElement;
     table.hidden = answer.matching === 0;
     by_id("nothing").hidden = answer.matching > 0;
@@ -254,7 +304,11 @@ export class Fleet {
   #show_nothing(is_chosen) {
     const { search, state } = this.route;
     const nothing = by_id("nothing");
-    const words = !is_chosen ? "" : search ? `No ${state ? `${state} ` : ""}machine has “${search}” in its name.` : `No machine is ${state}.`;
+    const words = !is_chosen
+      ? ""
+      : search
+        ? `No ${state ? `${state} ` : ""}machine has “${search}” in its name.`
+        : `No machine is ${state}.`;
     if (nothing.dataset.words === words && nothing.firstChild) return;
     nothing.dataset.words = words;
     if (!is_chosen) {
@@ -263,7 +317,11 @@ export class Fleet {
     }
     nothing.replaceChildren(
       make("p", { role: "status" }, words),
-      make("button", { type: "button", click: () => this.#choose({ search: "", state: "" }) }, "Show all machines"),
+      make(
+        "button",
+        { type: "button", click: () => this.#choose({ search: "", state: "" }) },
+        "Show all machines",
+      ),
     );
   }
 
@@ -302,7 +360,10 @@ export class Fleet {
     let typing;
     by_id("search").addEventListener("input", (event) => {
       clearTimeout(typing);
-      typing = setTimeout(() => this.#choose({ search: event.target.value.trim() }, { replace: true }), 150);
+      typing = setTimeout(
+        () => this.#choose({ search: event.target.value.trim() }, { replace: true }),
+        150,
+      );
     });
     by_id("search").addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") this.#current_link()?.focus();
@@ -310,9 +371,13 @@ export class Fleet {
       else return;
       event.preventDefault();
     });
-    by_id("sort").addEventListener("change", (event) => this.#choose({ sort: event.target.value }, { replace: true }));
+    by_id("sort").addEventListener("change", (event) =>
+      this.#choose({ sort: event.target.value }, { replace: true }),
+    );
     for (const header of this.section.querySelectorAll("th[data-sort] button")) {
-      header.addEventListener("click", () => this.#choose({ sort: header.parentElement.dataset.sort }, { replace: true }));
+      header.addEventListener("click", () =>
+        this.#choose({ sort: header.parentElement.dataset.sort }, { replace: true }),
+      );
     }
     by_id("first").addEventListener("click", () => this.#turn_to(1));
     by_id("previous").addEventListener("click", () => this.#turn_to(this.route.page - 1));
@@ -337,8 +402,8 @@ export class Fleet {
     this.body.addEventListener("click", (event) => {
       if (event.target.closest("a") || String(window.getSelection())) return;
       const link = event.target.closest("tr")?.querySelector("a");
-      if (link) this.shell.navigate({ view: "machine", endpoint: link.textContent, recorder: false });
+      if (link)
+        this.shell.navigate({ view: "machine", endpoint: link.textContent, recorder: false });
     });
   }
 }
-

@@ -24,7 +24,8 @@ export const percent = (value) => (value === undefined ? DASH : `${value.toFixed
 
 export const whole = (value) => Math.round(value).toLocaleString("en");
 
-export const count = (value, one, many = `${one}s`) => `${whole(value)}${SPACE}${value === 1 ? one : many}`;
+export const count = (value, one, many = `${one}s`) =>
+  `${whole(value)}${SPACE}${value === 1 ? one : many}`;
 
 /** How long ago, in its largest unit. */
 export function age(ms) {
@@ -39,7 +40,12 @@ export function age(ms) {
 /** A span of time in its two largest units. */
 export function duration(ms) {
   if (ms < 10_000) return `${(ms / 1000).toFixed(1).replace(".0", "")}${SPACE}s`;
-  const units = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
+  const units = [
+    ["d", 86_400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
   let seconds = Math.round(ms / 1000);
   const parts = [];
   for (const [unit, size] of units) {

@@ -14,7 +14,8 @@ export function merged(kept, news) {
   const added = Math.round((news.end_ms - kept.end_ms) / news.step_ms);
   const fresh = news.percent.length;
   if (added > fresh || added < 0) return undefined;
-  const join = (old, young) => [...old.slice(0, old.length - (fresh - added)), ...young].slice(-SLOTS);
+  const join = (old, young) =>
+    [...old.slice(0, old.length - (fresh - added)), ...young].slice(-SLOTS);
   return {
     step_ms: news.step_ms,
     end_ms: news.end_ms,

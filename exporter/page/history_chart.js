@@ -9,7 +9,9 @@ const MARGIN = { left: 46, right: 8, top: 8, bottom: 24 };
 export class HistoryChart {
   constructor() {
     this.canvas = make("canvas", {
-      class: "chart", tabindex: "0", role: "img",
+      class: "chart",
+      tabindex: "0",
+      role: "img",
       pointermove: (event) => this.#point(event),
       pointerleave: () => this.#choose(undefined),
       blur: () => this.#choose(undefined),
@@ -28,20 +30,34 @@ export class HistoryChart {
     const drawn = surface(this.canvas);
     if (!drawn || !this.history) return;
     const { context, width, height } = drawn;
-    const area = { x: MARGIN.left, y: MARGIN.top, width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+    const area = {
+      x: MARGIN.left,
+      y: MARGIN.top,
+      width: width - MARGIN.left - MARGIN.right,
+      height: height - MARGIN.top - MARGIN.bottom,
+    };
     const { end_ms, step_ms, percent } = this.history;
     draw_axes(context, area, end_ms - percent.length * step_ms, end_ms);
-    draw_slots(context, this.history, area, Math.max(1, Math.min(3, (area.width / percent.length) * 0.45)));
-    if (this.chosen !== undefined) draw_cursor(context, area.x + ((this.chosen + 0.5) / percent.length) * area.width, area);
+    draw_slots(
+      context,
+      this.history,
+      area,
+      Math.max(1, Math.min(3, (area.width / percent.length) * 0.45)),
+    );
+    if (this.chosen !== undefined)
+      draw_cursor(context, area.x + ((this.chosen + 0.5) / percent.length) * area.width, area);
     this.#tell();
   }
 
   #tell() {
     const seen = summary(this.history);
     const span = `${whole((this.history.percent.length * this.history.step_ms) / 60_000)} minutes`;
-    const words = seen ? `On average ${whole(seen.average)} % busy, highest 100-ms reading up to ${seen.highest} %` : "Nothing is known";
+    const words = seen
+      ? `On average ${whole(seen.average)} % busy, highest 100-ms reading up to ${seen.highest} %`
+      : "Nothing is known";
     const label = `The last ${span}. ${words}.`;
-    if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
+    if (this.canvas.getAttribute("aria-label") !== label)
+      this.canvas.setAttribute("aria-label", label);
     set_text(this.readout, this.chosen === undefined ? `${words}.` : this.#slot_words());
   }
 
@@ -53,7 +69,10 @@ export class HistoryChart {
   }
 
   #choose(slot) {
-    this.chosen = slot === undefined || !this.history ? undefined : Math.max(0, Math.min(this.history.percent.length - 1, slot));
+    this.chosen =
+      slot === undefined || !this.history
+        ? undefined
+        : Math.max(0, Math.min(this.history.percent.length - 1, slot));
     this.draw();
   }
 

@@ -1,6 +1,6 @@
 // A recording on two canvases: all of it, and the part that was chosen, down to single readings.
 
-import { clock, duration, make, set_text } from "./format.js";
+import { DASH, clock, duration, make, set_text } from "./format.js";
 import { BURST, column, index_after, nearest } from "./bursts.js";
 import { draw_axes, draw_cursor, draw_threshold, palette, surface } from "./draw.js";
 
@@ -10,15 +10,14 @@ const LINES = [
   { key: "system", title: "system", ink: "system", is_on: false },
   { key: "steal", title: "steal", ink: "steal", is_on: true },
 ];
-const TICK_MS = 100;
 
 export class Readings {
-  /** `all`: {from_ms, to_ms} of the recording.  Never shows less than `shortest_ms`. */
-  constructor(recording, all, holes, shortest_ms) {
+  /** `all`: {from_ms, to_ms} of the recording.  Never shows less than `fewest` readings. */
+  constructor(recording, all, holes, fewest) {
     this.recording = recording;
     this.all = all;
     this.holes = holes;
-    this.shortest_ms = Math.min(shortest_ms, all.to_ms - all.from_ms);
+    this.shortest_ms = Math.min(fewest * recording.interval_ms, all.to_ms - all.from_ms);
     this.view = { ...all };
     this.chosen = recording.time_ms.length - 1;
     this.lines = LINES.map((line) => ({ ...line }));
@@ -30,7 +29,10 @@ export class Readings {
     const whole = this.all.to_ms - this.all.from_ms;
     const span = Math.max(this.shortest_ms, Math.min(whole, to_ms - from_ms));
     const middle = (from_ms + to_ms) / 2;
-    const from = Math.max(this.all.from_ms, Math.min(this.all.to_ms - span, to_ms - from_ms < span ? middle - span / 2 : from_ms));
+    const from = Math.max(
+      this.all.from_ms,
+      Math.min(this.all.to_ms - span, to_ms - from_ms < span ? middle - span / 2 : from_ms),
+    );
     this.view = { from_ms: Math.round(from), to_ms: Math.round(from + span) };
     this.#show_range();
     this.draw();
@@ -50,10 +52,17 @@ export class Readings {
   }
 
   #build() {
-    this.overview = make("canvas", { class: "overview", role: "img", "aria-label": "All readings; drag to choose a part" });
+    this.overview = make("canvas", {
+      class: "overview",
+      role: "img",
+      "aria-label": "All readings; drag to choose a part",
+    });
     this.detail = make("canvas", {
-      class: "chart detail", tabindex: "0", role: "application",
-      "aria-label": "Readings of the chosen part. Left and right move it, plus and minus zoom, comma and full stop go from reading to reading.",
+      class: "chart detail",
+      tabindex: "0",
+      role: "application",
+      "aria-label":
+        "Readings of the chosen part. Left and right move it, plus and minus zoom, comma and full stop go from reading to reading.",
       "aria-describedby": "reading",
       keydown: (event) => this.#on_key(event),
       pointermove: (event) => this.#hover(event),
@@ -61,35 +70,86 @@ export class Readings {
     });
     this.readout = make("output", { class: "readout", id: "reading", "aria-live": "off" });
     this.span = make("span", { class: "muted span" });
-    const steer = (title, words, act) => make("button", { type: "button", class: "quiet", "aria-label": title, title, click: act }, words);
-    const lines = this.lines.map((line) => make("label", { class: "line" },
-      make("input", { type: "checkbox", checked: line.is_on, change: (event) => {
-        line.is_on = event.target.checked;
-        this.draw();
-      } }), make("i", { class: `swatch ${line.ink}`, "aria-hidden": "true" }), line.title));
+    const steer = (title, words, act) =>
+      make(
+        "button",
+        { type: "button", class: "quiet", "aria-label": title, title, click: act },
+        words,
+      );
+    const lines = this.lines.map((line) =>
+      make(
+        "label",
+        { class: "line" },
+        make("input", {
+          type: "checkbox",
+          checked: line.is_on,
+          change: (event) => {
+            line.is_on = event.target.checked;
+            this.draw();
+          },
+        }),
+        make("i", { class: `swatch ${line.ink}`, "aria-hidden": "true" }),
+        line.title,
+      ),
+    );
     this.sliders = {
-      from: this.#make_slider("From", (ms) => this.zoom(Math.min(ms, this.view.to_ms - this.shortest_ms), this.view.to_ms)),
-      to: this.#make_slider("To", (ms) => this.zoom(this.view.from_ms, Math.max(ms, this.view.from_ms + this.shortest_ms))),
+      from: this.#make_slider("From", (ms) =>
+        this.zoom(Math.min(ms, this.view.to_ms - this.shortest_ms), this.view.to_ms),
+      ),
+      to: this.#make_slider("To", (ms) =>
+        this.zoom(this.view.from_ms, Math.max(ms, this.view.from_ms + this.shortest_ms)),
+      ),
       reading: this.#make_slider("Reading", (ms) => this.choose(nearest(this.recording, ms))),
     };
-    this.element = make("div", { class: "readings" },
-      this.overview, this.detail, this.readout,
-      make("div", { class: "steer" },
-        steer("Earlier", "◀", () => this.#pan(-0.5)), steer("Later", "▶", () => this.#pan(0.5)),
-        steer("Zoom in", "+", () => this.#scale(0.5)), steer("Zoom out", "−", () => this.#scale(2)),
+    this.element = make(
+      "div",
+      { class: "readings" },
+      this.overview,
+      this.detail,
+      this.readout,
+      make(
+        "div",
+        { class: "steer" },
+        steer("Earlier", "◀", () => this.#pan(-0.5)),
+        steer("Later", "▶", () => this.#pan(0.5)),
+        steer("Zoom in", "+", () => this.#scale(0.5)),
+        steer("Zoom out", "−", () => this.#scale(2)),
         steer("Show all", "All", () => this.zoom(this.all.from_ms, this.all.to_ms)),
-        this.span, make("span", { class: "lines" }, make("span", { class: "line" }, make("i", { class: "swatch busy", "aria-hidden": "true" }), "busy"), ...lines)),
-      make("div", { class: "sliders", role: "group", "aria-label": "Chosen part and reading" },
-        ...Object.values(this.sliders).map(({ element }) => element)));
+        this.span,
+        make(
+          "span",
+          { class: "lines" },
+          make(
+            "span",
+            { class: "line" },
+            make("i", { class: "swatch busy", "aria-hidden": "true" }),
+            "busy",
+          ),
+          ...lines,
+        ),
+      ),
+      make(
+        "div",
+        { class: "sliders", role: "group", "aria-label": "Chosen part and reading" },
+        ...Object.values(this.sliders).map(({ element }) => element),
+      ),
+    );
     this.#drag(this.overview, () => this.all, 0, 0, true);
     this.#drag(this.detail, () => this.view, MARGIN.left, MARGIN.right, false);
     this.#show_range();
   }
 
   #make_slider(title, act) {
-    const input = make("input", { type: "range", min: "0", step: "1", max: String(Math.ceil((this.all.to_ms - this.all.from_ms) / TICK_MS)) });
+    const input = make("input", {
+      type: "range",
+      min: "0",
+      step: "1",
+      max: String(Math.ceil((this.all.to_ms - this.all.from_ms) / this.recording.interval_ms)),
+    });
     const words = make("span", { "aria-hidden": "true" });
-    input.addEventListener("input", () => act(this.all.from_ms + Number(input.value) * TICK_MS));
+    input.addEventListener("input", () =>
+      act(this.all.from_ms + Number(input.value) * this.recording.interval_ms),
+    );
     return { input, words, element: make("label", {}, make("span", {}, title), input, words) };
   }
 
@@ -97,7 +157,7 @@ export class Readings {
     const { from_ms, to_ms } = this.view;
     set_text(this.span, duration(to_ms - from_ms));
     const show = ({ input, words }, ms, more = "") => {
-      input.value = String(Math.round((ms - this.all.from_ms) / TICK_MS));
+      input.value = String(Math.round((ms - this.all.from_ms) / this.recording.interval_ms));
       input.setAttribute("aria-valuetext", clock(ms, true) + more);
       set_text(words, clock(ms, true));
     };
@@ -110,7 +170,8 @@ export class Readings {
 
   #values_of(i) {
     const { busy, busiest_core, system, steal } = this.recording;
-    return `busy ${busy[i]} %, busiest core ${busiest_core[i]} %, system ${system[i]} %, steal ${steal[i]} %`;
+    const value = (share) => (share === null ? DASH : `${share} %`);
+    return `busy ${value(busy[i])}, busiest core ${value(busiest_core[i])}, system ${value(system[i])}, steal ${value(steal[i])}`;
   }
 
   #pan(part) {
@@ -130,9 +191,18 @@ export class Readings {
   #on_key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const acts = {
-      ArrowLeft: () => this.#pan(-0.1), ArrowRight: () => this.#pan(0.1), PageUp: () => this.#pan(-1), PageDown: () => this.#pan(1),
-      "+": () => this.#scale(0.5), "=": () => this.#scale(0.5), "-": () => this.#scale(2), 0: () => this.zoom(this.all.from_ms, this.all.to_ms),
-      Home: () => this.#pan(-1e6), End: () => this.#pan(1e6), ",": () => this.#step(-1), ".": () => this.#step(1),
+      ArrowLeft: () => this.#pan(-0.1),
+      ArrowRight: () => this.#pan(0.1),
+      PageUp: () => this.#pan(-1),
+      PageDown: () => this.#pan(1),
+      "+": () => this.#scale(0.5),
+      "=": () => this.#scale(0.5),
+      "-": () => this.#scale(2),
+      0: () => this.zoom(this.all.from_ms, this.all.to_ms),
+      Home: () => this.#pan(-1e6),
+      End: () => this.#pan(1e6),
+      ",": () => this.#step(-1),
+      ".": () => this.#step(1),
     };
     const act = acts[event.key];
     if (!act) return;
@@ -144,14 +214,20 @@ export class Readings {
     const next = Math.max(0, Math.min(this.recording.time_ms.length - 1, this.chosen + by));
     const at = this.recording.time_ms[next];
     const { from_ms, to_ms } = this.view;
-    if (at - this.recording.interval_ms < from_ms) this.zoom(at - this.recording.interval_ms, at - this.recording.interval_ms + to_ms - from_ms);
+    if (at - this.recording.interval_ms < from_ms)
+      this.zoom(at - this.recording.interval_ms, at - this.recording.interval_ms + to_ms - from_ms);
     else if (at > to_ms) this.zoom(at - (to_ms - from_ms), at);
     this.choose(next);
   }
 
   #hover(event) {
     if (event.buttons !== 0 || event.pointerType === "touch") return;
-    this.choose(nearest(this.recording, this.#time_at(event, this.view, MARGIN.left, MARGIN.right) + this.recording.interval_ms / 2));
+    this.choose(
+      nearest(
+        this.recording,
+        this.#time_at(event, this.view, MARGIN.left, MARGIN.right) + this.recording.interval_ms / 2,
+      ),
+    );
   }
 
   #time_at(event, { from_ms, to_ms }, left, right) {
@@ -170,12 +246,19 @@ export class Readings {
       const at = time(event);
       const is_all = this.view.to_ms - this.view.from_ms >= this.all.to_ms - this.all.from_ms;
       const is_inside = at >= this.view.from_ms && at <= this.view.to_ms;
-      drag = { at, moved: false, mode: moves && is_inside && !is_all ? "move" : "choose", view: this.view, range: { ...range() } };
+      drag = {
+        at,
+        moved: false,
+        mode: moves && is_inside && !is_all ? "move" : "choose",
+        view: this.view,
+        range: { ...range() },
+      };
     });
     canvas.addEventListener("pointermove", (event) => {
       if (!drag) return;
       const at = this.#time_at(event, drag.range, left, right);
-      const pixels = (Math.abs(at - drag.at) / (drag.range.to_ms - drag.range.from_ms)) * canvas.clientWidth;
+      const pixels =
+        (Math.abs(at - drag.at) / (drag.range.to_ms - drag.range.from_ms)) * canvas.clientWidth;
       drag.moved ||= pixels > 4;
       if (!drag.moved) return;
       if (drag.mode === "move") {
@@ -191,7 +274,8 @@ export class Readings {
       this.selection = undefined;
       if (selection) this.zoom(selection.from_ms, selection.to_ms);
       else if (!drag.moved && moves) this.#center(drag.at);
-      else if (!drag.moved) this.choose(nearest(this.recording, time(event) + this.recording.interval_ms / 2));
+      else if (!drag.moved)
+        this.choose(nearest(this.recording, time(event) + this.recording.interval_ms / 2));
       drag = undefined;
       this.draw();
     };
@@ -232,7 +316,12 @@ export class Readings {
     const drawn = surface(this.detail);
     if (!drawn) return;
     const { context, width, height } = drawn;
-    const area = { x: MARGIN.left, y: MARGIN.top, width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+    const area = {
+      x: MARGIN.left,
+      y: MARGIN.top,
+      width: width - MARGIN.left - MARGIN.right,
+      height: height - MARGIN.top - MARGIN.bottom,
+    };
     draw_axes(context, area, this.view.from_ms, this.view.to_ms);
     context.save();
     context.beginPath();
@@ -243,7 +332,8 @@ export class Readings {
     for (const line of this.lines) if (line.is_on) this.#draw_line(context, area, line);
     this.#draw_selection(context, area, this.view);
     const at = this.recording.time_ms[this.chosen] - this.recording.interval_ms / 2;
-    if (at >= this.view.from_ms && at <= this.view.to_ms) draw_cursor(context, this.#x_of(at, area), area);
+    if (at >= this.view.from_ms && at <= this.view.to_ms)
+      draw_cursor(context, this.#x_of(at, area), area);
     context.restore();
   }
 
@@ -256,7 +346,12 @@ export class Readings {
     const left = this.#x_of(this.selection.from_ms, area, range);
     context.globalAlpha = 0.2;
     context.fillStyle = palette().accent;
-    context.fillRect(left, area.y, this.#x_of(this.selection.to_ms, area, range) - left, area.height);
+    context.fillRect(
+      left,
+      area.y,
+      this.#x_of(this.selection.to_ms, area, range) - left,
+      area.height,
+    );
     context.globalAlpha = 1;
   }
 
@@ -266,8 +361,11 @@ export class Readings {
     const { busy } = this.recording;
     this.#draw_holes(context, area, range);
     this.#each_column(area, range, (first, end, left, right) => {
-      const { mean, highest } = column(busy, first, end);
-      context.fillStyle = highest >= BURST ? ink.hot : end - first > 1 ? ink["busy-soft"] : ink.busy;
+      const seen = column(busy, first, end);
+      if (!seen) return;
+      const { mean, highest } = seen;
+      context.fillStyle =
+        highest >= BURST ? ink.hot : end - first > 1 ? ink["busy-soft"] : ink.busy;
       const top = (highest / 100) * area.height;
       context.fillRect(left, area.y + area.height - top, right - left, top);
       if (end - first === 1) return;
@@ -284,7 +382,9 @@ export class Readings {
     context.beginPath();
     let last_right = -Infinity;
     this.#each_column(area, this.view, (first, end, left, right) => {
-      const y = area.y + area.height - (column(values, first, end).highest / 100) * area.height;
+      const seen = column(values, first, end);
+      if (!seen) return;
+      const y = area.y + area.height - (seen.highest / 100) * area.height;
       if (left - last_right > 2.5) context.moveTo(left, y);
       else context.lineTo(left, y);
       context.lineTo(right, y);
@@ -309,7 +409,11 @@ export class Readings {
       }
       const pixel = Math.floor(left);
       let next = first + 1;
-      while (next < end && Math.floor(this.#x_of(time_ms[next] - interval_ms, area, range)) === pixel) ++next;
+      while (
+        next < end &&
+        Math.floor(this.#x_of(time_ms[next] - interval_ms, area, range)) === pixel
+      )
+        ++next;
       act(first, next, pixel, pixel + 1);
       first = next;
     }

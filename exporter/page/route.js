@@ -22,7 +22,8 @@ export function route_of(fragment) {
 }
 
 export function fragment_of(route) {
-  if (route.view === "machine") return `#/${encodeURIComponent(route.endpoint)}${route.recorder ? "/recorder" : ""}`;
+  if (route.view === "machine")
+    return `#/${encodeURIComponent(route.endpoint)}${route.recorder ? "/recorder" : ""}`;
   const words = new URLSearchParams();
   if (route.state) words.set("state", route.state);
   if (route.search) words.set("search", route.search);

@@ -3,7 +3,8 @@
 import { make, set_text } from "./format.js";
 
 /** An expected machine that has not come since the exporter started is gone too, but for another reason. */
-export const state_of = (agent) => (agent.state === "gone" && agent.has_come === false ? "never came" : agent.state);
+export const state_of = (agent) =>
+  agent.state === "gone" && agent.has_come === false ? "never came" : agent.state;
 
 export function make_state() {
   const shape = make("i", { class: "shape", "aria-hidden": "true" });
