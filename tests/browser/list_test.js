@@ -3,10 +3,24 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { MockExporter, MockMachine, invented_fleet } from "./mock_exporter.js";
-import { PHONE, cell_of, focused, names_of, open, rows_of, text_of, until, until_text, with_browser } from "./support.js";
+import {
+  PHONE,
+  cell_of,
+  focused,
+  names_of,
+  open,
+  rows_of,
+  text_of,
+  until,
+  until_text,
+  with_browser,
+} from "./support.js";
 
 const machine = (number, fields) => new MockMachine(number, fields);
-const calm_fleet = (...percents) => percents.map((percent, i) => machine(i, { endpoint: `m-${i + 1}`, fixed_percent: percent, cpus: 2, burst_rate: 0 }));
+const calm_fleet = (...percents) =>
+  percents.map((percent, i) =>
+    machine(i, { endpoint: `m-${i + 1}`, fixed_percent: percent, cpus: 2, burst_rate: 0 }),
+  );
 
 describe("the list", () => {
   with_browser();
@@ -40,7 +54,8 @@ describe("the list", () => {
 
   test("says how many are alive, silent and gone, and how many of these never came", async () => {
     const page = await show([
-      ...calm_fleet(1, 2), machine(5, { endpoint: "hush", state: "silent", silent_for_ms: 11_000 }),
+      ...calm_fleet(1, 2),
+      machine(5, { endpoint: "hush", state: "silent", silent_for_ms: 11_000 }),
       machine(6, { endpoint: "lost", state: "gone", silent_for_ms: 90_000 }),
       machine(7, { endpoint: "late", state: "gone", expected: true, has_come: false }),
     ]);
@@ -55,7 +70,10 @@ describe("the list", () => {
   });
 
   test("shows a dash for what is not known, never 0", async () => {
-    const page = await show([machine(1, { endpoint: "bare", load: false }), machine(2, { endpoint: "lost", state: "gone", silent_for_ms: 60_000 })]);
+    const page = await show([
+      machine(1, { endpoint: "bare", load: false }),
+      machine(2, { endpoint: "lost", state: "gone", silent_for_ms: 60_000 }),
+    ]);
     await until(async () => (await rows_of(page).count()) === 2);
     assert.equal(await cell_of(page, "bare", "load"), "–");
     assert.equal(await cell_of(page, "bare", "cpus"), "–");
@@ -65,10 +83,14 @@ describe("the list", () => {
 
   test("tells states apart by shape, not by colour alone", async () => {
     const page = await show(invented_fleet(40), "#/?sort=name");
-    const look = (kind) => page.locator(`#rows .shape.${kind}`).first().evaluate((shape) => {
-      const style = getComputedStyle(shape);
-      return `${style.borderRadius} ${style.clipPath} ${style.borderStyle}`;
-    });
+    const look = (kind) =>
+      page
+        .locator(`#rows .shape.${kind}`)
+        .first()
+        .evaluate((shape) => {
+          const style = getComputedStyle(shape);
+          return `${style.borderRadius} ${style.clipPath} ${style.borderStyle}`;
+        });
     await until(async () => (await rows_of(page).count()) === 40);
     const looks = await Promise.all(["alive", "silent", "gone", "never-came"].map(look));
     assert.equal(new Set(looks).size, 4, looks.join("; "));
@@ -135,8 +157,15 @@ describe("the list", () => {
     await page.locator("#rows a").first().focus();
     await page.keyboard.press("PageDown");
     await until_text(page, "#range", "51–100");
-    await until(async () => (await focused(page)) === (await names_of(page))[0], "the focus stays in the list");
-    assert.ok(mock.requests.filter((path) => path.startsWith("/api/v1/agents?")).every((path) => path.includes("limit=50")));
+    await until(
+      async () => (await focused(page)) === (await names_of(page))[0],
+      "the focus stays in the list",
+    );
+    assert.ok(
+      mock.requests
+        .filter((path) => path.startsWith("/api/v1/agents?"))
+        .every((path) => path.includes("limit=50")),
+    );
   });
 
   test("goes to the last page when the page of its address is gone", async () => {
@@ -146,13 +175,26 @@ describe("the list", () => {
 
   test("asks for the whole history once, then for what is new", async () => {
     const page = await show(calm_fleet(10, 20));
-    const asked = () => mock.requests.filter((path) => path.startsWith("/api/v1/agents?")).map((path) => /history=(\d+)/.exec(path)[1]);
+    const asked = () =>
+      mock.requests
+        .filter((path) => path.startsWith("/api/v1/agents?"))
+        .map((path) => /history=(\d+)/.exec(path)[1]);
     await until(() => asked().length >= 4);
     assert.deepEqual(asked().slice(0, 4), ["150", "2", "2", "2"]);
-    const drawn = await page.locator("#rows canvas").first().evaluate((canvas) =>
-      canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0));
+    const drawn = await page
+      .locator("#rows canvas")
+      .first()
+      .evaluate((canvas) =>
+        canvas
+          .getContext("2d")
+          .getImageData(0, 0, canvas.width, canvas.height)
+          .data.some((value) => value > 0),
+      );
     assert.ok(drawn, "the sparkline is drawn");
-    assert.match(await page.locator("#rows .spark .unseen").first().textContent(), /average \d+ %, highest \d+ %/);
+    assert.match(
+      await page.locator("#rows .spark .unseen").first().textContent(),
+      /average \d+ %, highest \d+ %/,
+    );
   });
 
   test("asks one question at a time, however slow the answers", async () => {
@@ -166,10 +208,11 @@ describe("the list", () => {
   test("asks nothing while its tab is hidden, and at once when it is seen again", async () => {
     const page = await show(calm_fleet(10));
     await until_text(page, "#pulse", "live");
-    const hide = (is_hidden) => page.evaluate((hidden) => {
-      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }, is_hidden);
+    const hide = (is_hidden) =>
+      page.evaluate((hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, is_hidden);
     await hide(true);
     await until_text(page, "#pulse", "paused");
     const before = mock.requests.length;
@@ -186,7 +229,10 @@ describe("the list", () => {
     await until(async () => (await names_of(page)).join() === "m-1,m-2,m-3");
     await page.locator("#rows tr").nth(1).hover();
     machines[2].fixed_percent = 99;
-    const moving = setInterval(() => page.mouse.move(300 + Math.random() * 20, 170).catch(() => {}), 500);
+    const moving = setInterval(
+      () => page.mouse.move(300 + Math.random() * 20, 170).catch(() => {}),
+      500,
+    );
     await until(async () => (await cell_of(page, "m-3", "busy")).startsWith("99.0"));
     await new Promise((resolve) => setTimeout(resolve, 5500));
     assert.deepEqual(await names_of(page), ["m-1", "m-2", "m-3"]);
@@ -201,13 +247,18 @@ describe("the list", () => {
     const page = await show(machines, "#/?sort=name");
     await until(async () => (await rows_of(page).count()) === 2);
     machines.push(machine(9, { endpoint: "a-new-one", fixed_percent: 5 }));
-    await until(async () => (await names_of(page)).join() === "a-new-one,m-1,m-2", "it is there", 3000);
+    await until(
+      async () => (await names_of(page)).join() === "a-new-one,m-1,m-2",
+      "it is there",
+      3000,
+    );
   });
 
   test("is walked through by keyboard: search, rows, a machine and back", async () => {
     const page = await show(calm_fleet(90, 50, 10));
     await until(async () => (await rows_of(page).count()) === 3);
-    for (let i = 0; i < 20 && (await focused(page)) !== "search"; ++i) await page.keyboard.press("Tab");
+    for (let i = 0; i < 20 && (await focused(page)) !== "search"; ++i)
+      await page.keyboard.press("Tab");
     assert.equal(await focused(page), "search");
     await page.keyboard.press("ArrowDown");
     assert.equal(await focused(page), "m-1");
@@ -216,7 +267,9 @@ describe("the list", () => {
     assert.equal(await focused(page), "m-3");
     await page.keyboard.press("ArrowUp");
     assert.equal(await focused(page), "m-2");
-    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    const outline = await page.evaluate(
+      () => getComputedStyle(document.activeElement).outlineStyle,
+    );
     assert.equal(outline, "solid");
     await page.keyboard.press("Enter");
     await until_text(page, "#machine h1", "m-2");
@@ -237,7 +290,9 @@ describe("the list", () => {
     await until_text(page, "#machine h1", "m-2");
     assert.match(page.url(), /#\/m-2$/);
     await page.goBack();
-    await until(async () => (await rows_of(page).count()) === 2 && page.locator("#fleet").isVisible());
+    await until(
+      async () => (await rows_of(page).count()) === 2 && page.locator("#fleet").isVisible(),
+    );
   });
 
   test("shows names as they are, whatever they hold", async () => {
@@ -259,7 +314,10 @@ describe("the list", () => {
   test("fits on a phone", async () => {
     const page = await show(invented_fleet(60), "", { viewport: PHONE });
     await until(async () => (await rows_of(page).count()) === 50);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "nothing to scroll sideways");
+    assert.ok(
+      await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+      "nothing to scroll sideways",
+    );
     await page.locator("#sort").selectOption("name");
     await until(async () => (await names_of(page))[0] === "build-1");
   });

@@ -10,7 +10,12 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const PAGE = new URL("../../exporter/page/", import.meta.url);
-const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8", svg: "image/svg+xml" };
+const TYPES = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+};
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -65,7 +70,9 @@ export class MockMachine {
   percent_at(time) {
     if (this.fixed_percent !== undefined) return this.fixed_percent;
     const swing = 0.4 + 1.2 * wave(this.number, time, 40_000);
-    return one_decimal(clamp(this.level * swing + 6 * (noise(this.number, Math.floor(time / 1000)) - 0.5)));
+    return one_decimal(
+      clamp(this.level * swing + 6 * (noise(this.number, Math.floor(time / 1000)) - 0.5)),
+    );
   }
 
   /** Bursts: some seconds hold a few readings near 100. */
@@ -79,7 +86,9 @@ export class MockMachine {
   }
 
   reading_at(time) {
-    const calm = clamp(this.percent_at(time) * (0.7 + 0.6 * noise(this.number, Math.floor(time / READING_MS), 5)));
+    const calm = clamp(
+      this.percent_at(time) * (0.7 + 0.6 * noise(this.number, Math.floor(time / READING_MS), 5)),
+    );
     return half(clamp(Math.max(calm, this.burst_at(time))));
   }
 
@@ -87,7 +96,12 @@ export class MockMachine {
     let peak = 0;
     for (let second = Math.floor(from / 1000); second * 1000 < to; ++second) {
       const has_burst = noise(this.number, second, 7) <= this.burst_rate;
-      peak = Math.max(peak, has_burst ? 90 + half(10 * noise(this.number, second, 10)) : this.percent_at(second * 1000) * 1.2);
+      peak = Math.max(
+        peak,
+        has_burst
+          ? 90 + half(10 * noise(this.number, second, 10))
+          : this.percent_at(second * 1000) * 1.2,
+      );
     }
     return clamp(peak);
   }
@@ -115,7 +129,12 @@ export class MockMachine {
   }
 
   brief(now, slots) {
-    const agent = { endpoint: this.endpoint, state: this.state, expected: this.expected, has_come: this.has_come };
+    const agent = {
+      endpoint: this.endpoint,
+      state: this.state,
+      expected: this.expected,
+      has_come: this.has_come,
+    };
     if (!this.has_come) return agent;
     agent.last_sample_ms = this.last_sample_ms(now);
     if (this.state !== "gone") {
@@ -138,7 +157,10 @@ export class MockMachine {
   /** Ticks of one core since the machine came up. */
   ticks(now, core) {
     const seconds = (now - this.born_ms) / 1000;
-    const level = Math.min(0.97, ((this.fixed_percent ?? this.level) / 100) * (0.3 + 1.4 * noise(this.number, core, 20)));
+    const level = Math.min(
+      0.97,
+      ((this.fixed_percent ?? this.level) / 100) * (0.3 + 1.4 * noise(this.number, core, 20)),
+    );
     // The integral of a busy share that swings a little: what matters is how far it goes between two answers.
     const busy = level * (seconds + 0.8 * Math.sin(seconds / 3 + core)) * 100;
     const steal = core === 1 ? 0.2 : 0.01;
@@ -155,8 +177,12 @@ export class MockMachine {
     agent.clock_skew_ms = -2;
     agent.labels = { site: "fra-1", role: "edge" };
     agent.host = {
-      sysname: "Linux", release: "6.1.0-28-amd64", version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1", machine: "x86_64",
-      nodename: this.endpoint, domainname: "(none)",
+      sysname: "Linux",
+      release: "6.1.0-28-amd64",
+      version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1",
+      machine: "x86_64",
+      nodename: this.endpoint,
+      domainname: "(none)",
     };
     agent.boot_time_ms = this.born_ms;
     agent.self = { cpu_seconds: 812.4, resident_bytes: 3_670_016 };
@@ -166,34 +192,65 @@ export class MockMachine {
     const uptime_ms = sampled - this.born_ms;
     agent.sample_uptime_ms = uptime_ms;
     agent.ticks_per_second = 100;
-    const cores = Array.from({ length: this.cpus }, (_, id) => ({ id, ticks: this.ticks(sampled, id) }));
-    agent.cpu = { total: cores[0].ticks.map((_, mode) => cores.reduce((sum, { ticks }) => sum + ticks[mode], 0)), cores };
+    const cores = Array.from({ length: this.cpus }, (_, id) => ({
+      id,
+      ticks: this.ticks(sampled, id),
+    }));
+    agent.cpu = {
+      total: cores[0].ticks.map((_, mode) =>
+        cores.reduce((sum, { ticks }) => sum + ticks[mode], 0),
+      ),
+      cores,
+    };
     agent.running = 1 + Math.floor(3 * noise(this.number, Math.floor(now / 1000)));
     agent.blocked = 0;
     agent.context_switches = Math.floor(uptime_ms * 5.3);
     agent.interrupts = Math.floor(uptime_ms * 3.1);
     agent.forks = Math.floor(uptime_ms / 40);
-    agent.pressure = { waiting_us: Math.floor(uptime_ms * 34), irq_stalled_us: Math.floor(uptime_ms * 3) };
+    agent.pressure = {
+      waiting_us: Math.floor(uptime_ms * 34),
+      irq_stalled_us: Math.floor(uptime_ms * 3),
+    };
     agent.throttles = { core: 12, package: 3 };
     agent.temperature = [{ zone: 0, type: "x86_pkg_temp", celsius: 61.5 }];
     agent.cgroup = {
-      usage_us: Math.floor(uptime_ms * 2), user_us: Math.floor(uptime_ms), system_us: Math.floor(uptime_ms),
-      periods: Math.floor(uptime_ms / 100), throttled_periods: Math.floor(uptime_ms / 2500),
-      throttled_us: Math.floor(uptime_ms * 8), quota_cores: 2,
+      usage_us: Math.floor(uptime_ms * 2),
+      user_us: Math.floor(uptime_ms),
+      system_us: Math.floor(uptime_ms),
+      periods: Math.floor(uptime_ms / 100),
+      throttled_periods: Math.floor(uptime_ms / 2500),
+      throttled_us: Math.floor(uptime_ms * 8),
+      quota_cores: 2,
     };
     return agent;
   }
 
   recorded(now, last_ms) {
-    const answer = { endpoint: this.endpoint, interval_ms: READING_MS, time_ms: [], busy: [], busiest_core: [], system: [], steal: [] };
+    const answer = {
+      endpoint: this.endpoint,
+      interval_ms: READING_MS,
+      time_ms: [],
+      busy: [],
+      busiest_core: [],
+      system: [],
+      steal: [],
+    };
     const end = Math.floor(now / READING_MS) * READING_MS;
     for (let time = end - last_ms; time < end; time += READING_MS) {
       if (this.hole && time >= end - this.hole[0] && time < end - this.hole[1]) continue;
-      const planted = (this.bursts ?? []).find(({ ago_ms, length_ms }) => time >= end - ago_ms && time < end - ago_ms + length_ms);
-      const busy = planted ? planted.busy : this.bursts ? Math.min(60, this.reading_at(time)) : this.reading_at(time);
+      const planted = (this.bursts ?? []).find(
+        ({ ago_ms, length_ms }) => time >= end - ago_ms && time < end - ago_ms + length_ms,
+      );
+      const busy = planted
+        ? planted.busy
+        : this.bursts
+          ? Math.min(60, this.reading_at(time))
+          : this.reading_at(time);
       answer.time_ms.push(time);
       answer.busy.push(busy);
-      answer.busiest_core.push(half(Math.min(100, busy * 1.2 + 3 + 12 * noise(this.number, time / READING_MS, 12))));
+      answer.busiest_core.push(
+        half(Math.min(100, busy * 1.2 + 3 + 12 * noise(this.number, time / READING_MS, 12))),
+      );
       answer.system.push(half(busy * 0.3));
       answer.steal.push(half(busy > 90 ? busy * 0.05 : 0));
     }
@@ -210,7 +267,8 @@ const ORDERS = {
   busy: (a, b) => (b.percent ?? -1) - (a.percent ?? -1) || a.endpoint.localeCompare(b.endpoint),
   peak: (a, b) => (b.peak ?? -1) - (a.peak ?? -1) || a.endpoint.localeCompare(b.endpoint),
   name: (a, b) => (a.endpoint < b.endpoint ? -1 : 1),
-  last_seen: (a, b) => (a.last_sample_ms ?? 0) - (b.last_sample_ms ?? 0) || a.endpoint.localeCompare(b.endpoint),
+  last_seen: (a, b) =>
+    (a.last_sample_ms ?? 0) - (b.last_sample_ms ?? 0) || a.endpoint.localeCompare(b.endpoint),
 };
 
 /** Listens on a free port of 127.0.0.1.  Change what it holds (`machines`, `failure`, ...) and the page sees it. */
@@ -229,6 +287,7 @@ export class MockExporter {
   async listen(port = 0) {
     this.server = createServer((request, response) => this.#serve(request, response));
     await new Promise((resolve) => this.server.listen(port, "127.0.0.1", resolve));
+    this.server.unref(); // a test that failed leaves it behind
     this.port = this.server.address().port;
     this.url = `http://127.0.0.1:${this.port}/`;
     return this;
@@ -245,10 +304,15 @@ export class MockExporter {
     const is_poll = url.pathname.startsWith("/api/");
     if (is_poll) this.most_under_way = Math.max(this.most_under_way, ++this.under_way);
     try {
-      if (this.delay_ms && is_poll) await new Promise((resolve) => setTimeout(resolve, this.delay_ms));
+      if (this.delay_ms && is_poll)
+        await new Promise((resolve) => setTimeout(resolve, this.delay_ms));
       const { status, type, body, headers } = await this.#answer(url);
       response.writeHead(status, {
-        "Content-Type": type, "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", ...headers,
+        "Content-Type": type,
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        ...headers,
       });
       response.end(body);
     } finally {
@@ -260,7 +324,10 @@ export class MockExporter {
     const path = decodeURIComponent(url.pathname);
     if (this.failure && path.startsWith(this.failure.path)) {
       const { status, error, retry_after } = this.failure;
-      return { ...json(status, error && { error }), headers: retry_after ? { "Retry-After": String(retry_after) } : {} };
+      return {
+        ...json(status, error && { error }),
+        headers: retry_after ? { "Retry-After": String(retry_after) } : {},
+      };
     }
     if (path === "/") return file("index.html");
     const own = /^\/page\/([a-z_]+\.(?:js|css|svg))$/.exec(path);
@@ -282,8 +349,10 @@ export class MockExporter {
     }
     const limit = Number(known.limit);
     const slots = Number(known.history);
-    if (!(limit >= 1 && limit <= 200) || !(slots >= 0 && slots <= 150)) return json(400, { error: "limit is 1..200, history is 0..150" });
-    if (!(known.sort in ORDERS)) return json(400, { error: "sort is busy, peak, name or last_seen" });
+    if (!(limit >= 1 && limit <= 200) || !(slots >= 0 && slots <= 150))
+      return json(400, { error: "limit is 1..200, history is 0..150" });
+    if (!(known.sort in ORDERS))
+      return json(400, { error: "sort is busy, peak, name or last_seen" });
     const counts = { alive: 0, silent: 0, gone: 0, never_came: 0 };
     for (const machine of this.machines) {
       ++counts[machine.state];
@@ -296,9 +365,17 @@ export class MockExporter {
       .sort(ORDERS[known.sort]);
     const offset = Number(known.offset);
     return json(200, {
-      time_ms: now, version: this.version, uptime_ms: now - this.started, counts, matching: matching.length, offset,
-      groups: ["percent", "cpu", "load", "burst", "agent", "exporter"], peak_window_ms: 120_000,
-      agents: matching.slice(offset, offset + limit).map(({ machine }) => machine.brief(now, slots)),
+      time_ms: now,
+      version: this.version,
+      uptime_ms: now - this.started,
+      counts,
+      matching: matching.length,
+      offset,
+      groups: ["percent", "cpu", "load", "burst", "agent", "exporter"],
+      peak_window_ms: 120_000,
+      agents: matching
+        .slice(offset, offset + limit)
+        .map(({ machine }) => machine.brief(now, slots)),
     });
   }
 
@@ -314,8 +391,10 @@ export class MockExporter {
     const machine = this.machines.find(({ endpoint }) => endpoint === name);
     if (!machine) return json(404, { error: `no machine is called ${name}` });
     const last = last_in_ms(query.get("last") ?? "1m");
-    if (last === undefined || last < 1000 || last > 600_000) return json(400, { error: "last is 1s to 10m" });
-    if (machine.state === "gone") return json(503, { error: `the agent of ${name} is not connected` });
+    if (last === undefined || last < 1000 || last > 600_000)
+      return json(400, { error: "last is 1s to 10m" });
+    if (machine.state === "gone")
+      return json(503, { error: `the agent of ${name} is not connected` });
     return json(200, machine.recorded(Date.now(), last));
   }
 }
@@ -330,10 +409,18 @@ function sort_keys(machine, now, sort) {
   };
 }
 
-const json = (status, body) => ({ status, type: "application/json", body: body ? JSON.stringify(body) : "" });
+const json = (status, body) => ({
+  status,
+  type: "application/json",
+  body: body ? JSON.stringify(body) : "",
+});
 
 async function file(name) {
-  return { status: 200, type: TYPES[name.split(".").pop()], body: await readFile(new URL(name, PAGE)) };
+  return {
+    status: 200,
+    type: TYPES[name.split(".").pop()],
+    body: await readFile(new URL(name, PAGE)),
+  };
 }
 
 /** A fleet with a little of everything in it. */
@@ -341,7 +428,10 @@ export function invented_fleet(count) {
   const places = ["web", "db", "cache", "queue", "edge", "build"];
   const machines = Array.from(
     { length: count },
-    (_, i) => new MockMachine(i, { endpoint: `${places[i % places.length]}-${String(Math.floor(i / places.length) + 1)}` }),
+    (_, i) =>
+      new MockMachine(i, {
+        endpoint: `${places[i % places.length]}-${String(Math.floor(i / places.length) + 1)}`,
+      }),
   );
   const strange = [
     { state: "silent", silent_for_ms: 12_400 },
@@ -356,5 +446,6 @@ export function invented_fleet(count) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [count = "40", port = "8000"] = process.argv.slice(2);
   const mock = await new MockExporter(invented_fleet(Number(count))).listen(Number(port));
+  mock.server.ref();
   process.stdout.write(`${mock.url} with ${count} machines\n`);
 }

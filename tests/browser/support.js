@@ -22,7 +22,8 @@ export function with_browser() {
   afterEach(async () => {
     const pages = opened.splice(0);
     for (const page of pages) await page.context().close();
-    for (const page of pages) assert.deepEqual(page.faults, [], "what the browser complained about");
+    for (const page of pages)
+      assert.deepEqual(page.faults, [], "what the browser complained about");
   });
 }
 
@@ -30,15 +31,24 @@ export function with_browser() {
  * Opens `url`.  `page.faults` collects errors and warnings of the console, exceptions, and requests to anybody else; a
  * test that provokes errors says so with `failing`: then what the console says of answers that failed is no fault.
  */
-export async function open(url, { viewport = DESKTOP, scheme = "light", failing = false, script, ...more } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme: scheme, reducedMotion: "reduce", ...more });
+export async function open(
+  url,
+  { viewport = DESKTOP, scheme = "light", failing = false, script, ...more } = {},
+) {
+  const context = await browser.newContext({
+    viewport,
+    colorScheme: scheme,
+    reducedMotion: "reduce",
+    ...more,
+  });
   const page = await context.newPage();
   opened.push(page);
   page.faults = [];
   page.on("pageerror", (error) => page.faults.push(`exception: ${error.message}`));
   page.on("console", (message) => {
     const is_expected = failing && message.text().startsWith("Failed to load resource");
-    if (["error", "warning"].includes(message.type()) && !is_expected) page.faults.push(`${message.type()}: ${message.text()}`);
+    if (["error", "warning"].includes(message.type()) && !is_expected)
+      page.faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on("request", (request) => {
     const { origin } = new URL(request.url());
@@ -60,7 +70,8 @@ export async function until(claim, words = String(claim), patience_ms = PATIENCE
     } catch (failure) {
       seen = failure;
     }
-    if (performance.now() > deadline) assert.fail(`not within ${patience_ms} ms: ${words}; last seen: ${seen}`);
+    if (performance.now() > deadline)
+      assert.fail(`not within ${patience_ms} ms: ${words}; last seen: ${seen}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -70,10 +81,14 @@ export const text_of = (page, selector) => page.locator(selector).first().innerT
 /** Waits until the text at `selector` holds `words`, a string or a pattern. */
 export async function until_text(page, selector, words, patience_ms = PATIENCE_MS) {
   let seen;
-  await until(async () => {
-    seen = await text_of(page, selector);
-    return words instanceof RegExp ? words.test(seen) : seen.includes(words);
-  }, `${selector} holds ${words}`, patience_ms).catch((failure) => assert.fail(`${failure.message}; it holds ${JSON.stringify(seen)}`));
+  await until(
+    async () => {
+      seen = await text_of(page, selector);
+      return words instanceof RegExp ? words.test(seen) : seen.includes(words);
+    },
+    `${selector} holds ${words}`,
+    patience_ms,
+  ).catch((failure) => assert.fail(`${failure.message}; it holds ${JSON.stringify(seen)}`));
   return seen;
 }
 
@@ -84,6 +99,11 @@ export const names_of = (page) => page.locator("#rows th a").allInnerTexts();
 
 /** The text of a machine's cell, by the cell's class. */
 export const cell_of = (page, name, kind) =>
-  page.locator("#rows tr").filter({ has: page.locator("th", { hasText: new RegExp(`^${name}$`) }) }).locator(`.${kind}`).innerText();
+  page
+    .locator("#rows tr")
+    .filter({ has: page.locator("th", { hasText: new RegExp(`^${name}$`) }) })
+    .locator(`.${kind}`)
+    .innerText();
 
-export const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+export const focused = (page) =>
+  page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
