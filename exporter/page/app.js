@@ -96,7 +96,9 @@ class App {
     }
     if (came_from && came_from !== view) {
       window.scrollTo({ top: 0 });
-      if (view === this.fleet) this.fleet.focus_row();
+      if (view === this.fleet && this.wants_search) this.fleet.focus_search();
+      else if (view === this.fleet) this.fleet.focus_row();
+      this.wants_search = false;
     }
     this.look();
   }
@@ -181,8 +183,12 @@ class App {
     const is_typing = event.target.matches("input[type=search], select, textarea");
     if (event.key === "/" && !is_typing) {
       event.preventDefault();
-      if (this.view !== this.fleet) this.navigate(this.fleet.route ?? route_of("#/"));
-      setTimeout(() => this.fleet.focus_search());
+      if (this.view === this.fleet) {
+        this.fleet.focus_search();
+      } else {
+        this.wants_search = true; // once the list is in front
+        this.navigate(this.fleet.route ?? route_of("#/"));
+      }
     } else if (event.key === "Escape") {
       if (this.view === this.machine) this.machine.go_back();
       else if (is_typing && event.target.value === "") this.fleet.focus_row();

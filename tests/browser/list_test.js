@@ -126,6 +126,19 @@ describe("the list", () => {
     assert.equal(await page.locator("#search").inputValue(), "");
   });
 
+  test("is searched from the page of a machine too", async () => {
+    const page = await show(invented_fleet(12), "#/web-1");
+    await until_text(page, "#machine h1", "web-1");
+    await page.keyboard.press("/");
+    await until(async () => (await focused(page)) === "search");
+    await page.keyboard.type("db");
+    await until(
+      async () =>
+        (await names_of(page)).join() === "db-1,db-2" ||
+        (await names_of(page)).join() === "db-2,db-1",
+    );
+  });
+
   test("keeps its choice in the address", async () => {
     const page = await show(invented_fleet(120), "#/?state=gone&sort=name");
     await until(async () => (await rows_of(page).count()) === 3);

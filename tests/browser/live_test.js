@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import os from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Agent, Exporter, ScriptedProc } from "./programs.js";
 import {
@@ -18,6 +19,12 @@ import {
 } from "./support.js";
 
 const axe = createRequire(import.meta.url)("axe-core");
+
+/** For a person to look at, where CPU_MONITOR_PICTURES names a folder. */
+async function keep_picture(page) {
+  const folder = process.env.CPU_MONITOR_PICTURES;
+  if (folder) await page.screenshot({ path: join(folder, "burst.png") });
+}
 
 describe("the real page", () => {
   with_browser();
@@ -164,5 +171,39 @@ describe("the real page", () => {
       "the agent is back",
       40_000,
     );
+  });
+
+  test("finds a burst of 300 ms that happened while the exporter was away", async () => {
+    const proc = new ScriptedProc(0.1);
+    const agent = start_agent("made-2", "--path.procfs", proc.folder);
+    try {
+      const page = await open(`${exporter.url}#/made-2`, { failing: true });
+      await until_text(page, ".heading", "alive");
+      const { ingest_port, web_port } = exporter;
+      await exporter.kill();
+      await until_text(page, "#pulse", "no answer");
+      proc.busy = 1;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      proc.busy = 0.1;
+      exporter = await Exporter.start({ ingest_port, web_port });
+      await until_text(page, "#pulse", "live", 20_000);
+      await until_text(page, ".heading", "alive", 40_000);
+      await page.getByRole("button", { name: "Show the last 10 minutes" }).click();
+      await until_text(page, ".recorder", /1\sburst at 90 % or more/);
+      const [burst] = (await page.locator(".bursts tbody tr").allInnerTexts()).map((row) =>
+        row.replaceAll("\u00a0", " ").split("\t"),
+      );
+      const length_ms = Number(/^(\d+) ms$/.exec(burst[1])[1]);
+      // The first and the last of its readings may hold calm too.
+      assert.ok(length_ms >= 200 && length_ms <= 400, `it was 300 ms long, here ${length_ms}`);
+      assert.equal(burst[2], "100.0 %");
+      await page.locator(".bursts tbody button").first().click();
+      await until_text(page, "#reading", /busy (9\d(\.5)?|100) %, busiest core (9\d(\.5)?|100) %/);
+      await keep_picture(page);
+    } finally {
+      agent.process.kill("SIGTERM");
+      await agent.ended;
+      proc.remove();
+    }
   });
 });
