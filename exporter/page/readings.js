@@ -1,7 +1,7 @@
 // A recording on two canvases: all of it, and the part that was chosen, down to single readings.
 
 import { DASH, clock, duration, make, set_text } from "./format.js";
-import { BURST, column, index_after, nearest } from "./bursts.js";
+import { BURST, column, follows_hole, index_after, nearest } from "./bursts.js";
 import { draw_axes, draw_cursor, draw_threshold, palette, surface } from "./draw.js";
 
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 24 };
@@ -400,7 +400,7 @@ export class Readings {
     let first = index_after(this.recording, range.from_ms);
     const is_wide = (interval_ms / (range.to_ms - range.from_ms)) * area.width >= 1;
     while (first < end) {
-      const left = this.#x_of(time_ms[first] - interval_ms, area, range);
+      const left = this.#x_of(this.#start_of(first), area, range);
       if (is_wide) {
         const right = this.#x_of(time_ms[first], area, range);
         act(first, first + 1, left, right - (right - left > 4 ? 1 : 0));
@@ -409,14 +409,17 @@ export class Readings {
       }
       const pixel = Math.floor(left);
       let next = first + 1;
-      while (
-        next < end &&
-        Math.floor(this.#x_of(time_ms[next] - interval_ms, area, range)) === pixel
-      )
+      while (next < end && Math.floor(this.#x_of(this.#start_of(next), area, range)) === pixel)
         ++next;
       act(first, next, pixel, pixel + 1);
       first = next;
     }
+  }
+
+  /** A reading is of the time since the one before, which need not be an interval to the millisecond. */
+  #start_of(i) {
+    const { time_ms, interval_ms } = this.recording;
+    return i === 0 || follows_hole(this.recording, i) ? time_ms[i] - interval_ms : time_ms[i - 1];
   }
 
   #draw_holes(context, area, range) {
