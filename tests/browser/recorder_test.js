@@ -89,7 +89,7 @@ describe("the flight recorder", () => {
     await page.keyboard.press(",");
     assert.match(
       await text_of(page, "#reading"),
-      new RegExp(`^${start.replace(".", "\\.")}\\s+busy \\d(\\.5)? %`),
+      new RegExp(`^${start.replace(".", "\\.")}\\s+busy \\d+(\\.5)? %`),
     );
     for (let i = 0; i < 3; ++i) await page.keyboard.press(".");
     assert.match(await text_of(page, "#reading"), /busy 100 %/);
