@@ -17,7 +17,8 @@ HOST_SECONDS = "cpu_monitor_host_cpu_seconds_total"
 _LINE = re.compile(r'^([a-z_0-9:]+)(?:\{(.*)\})? (\S+)$', re.MULTILINE)
 _ENDPOINT = re.compile(r'\bendpoint="([^"]*)"')
 # What a machine that is gone keeps.
-_OF_THE_GONE = ("cpu_monitor_agent_up", "cpu_monitor_agent_connects_total", LAST_SAMPLE,
+_OF_THE_GONE = ("cpu_monitor_agent_up", "cpu_monitor_agent_expected", LAST_SAMPLE,
+                "cpu_monitor_agent_connects_total", "cpu_monitor_agent_claims_refused_total",
                 "cpu_monitor_agent_info")
 # Of the kernel, so that no restart of either program is a reason to fall.
 _COUNTERS = {"node_cpu_seconds_total", HOST_SECONDS, "node_context_switches_total",
