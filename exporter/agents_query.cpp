@@ -57,8 +57,9 @@ std::optional<Error<QueryFault>> read(const Parameter& parameter, AgentsQuery& q
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool holds(std::string_view text, std::string_view part) {
-  const auto found = std::ranges::search(text, part, {}, lower, lower);
-  return part.empty() || !found.empty();
+  const auto is_same = [](char one, char other) { return lower(one) == lower(other); };
+  const auto found = std::search(text.begin(), text.end(), part.begin(), part.end(), is_same);
+  return part.empty() || found != text.end();
 }
 
 bool matches(const AgentView& agent, const AgentsQuery& query) {

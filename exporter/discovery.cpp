@@ -26,7 +26,8 @@ ordered_json labels_of(const AgentView& agent, const ExternalUrl& url) {
   if (agent.sample && agent.sample->cpu && !agent.sample->cpu->cores.empty()) {
     labels[meta + "cores"] = std::to_string(agent.sample->cpu->cores.size());
   }
-  for (const auto& [name, value] : identity.labels) labels[meta + "label_" + name] = value;
+  const std::string label = meta + "label_";
+  for (const auto& [name, value] : identity.labels) labels[label + name] = value;
   return labels;
 }
 

@@ -38,6 +38,8 @@ bool fits(const Recording& piece, const RecordingRequest& request,
 
 }  // namespace
 
+Recordings::Recordings() : Recordings(Limits()) {}
+
 Result<Recordings::Answer, RecordingFault> Recordings::get(const std::string& endpoint,
                                                            std::chrono::milliseconds last) {
   std::unique_lock lock(mutex_);

@@ -59,7 +59,7 @@ class Recordings {
     RecordingRequest request;
   };
 
-  Recordings() = default;
+  Recordings();
   explicit Recordings(Limits limits) : limits_(limits) {}
 
   /// For the web: at least the last `last` of the machine, as far as it is recorded.

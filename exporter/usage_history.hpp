@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -65,7 +66,7 @@ class UsageHistory {
   }
 
   [[nodiscard]] static std::uint8_t whole(double percent) {
-    return static_cast<std::uint8_t>(percent + 0.5);
+    return static_cast<std::uint8_t>(std::lround(percent));
   }
 
   /// The slots between were nobody's.
