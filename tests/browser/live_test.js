@@ -195,7 +195,7 @@ describe("the real page", () => {
       );
       const length_ms = Number(/^(\d+) ms$/.exec(burst[1])[1]);
       // The first and the last of its readings may hold calm too.
-      assert.ok(length_ms >= 200 && length_ms <= 400, `it was 300 ms long, here ${length_ms}`);
+      assert.ok(length_ms >= 100 && length_ms <= 500, `it was 300 ms long, here ${length_ms}`);
       assert.equal(burst[2], "100.0 %");
       await page.locator(".bursts tbody button").first().click();
       await until_text(page, "#reading", /busy (9\d(\.5)?|100) %, busiest core (9\d(\.5)?|100) %/);

@@ -63,14 +63,18 @@ class Dashboards(harness.EndToEndTest):
 
     def setUp(self):
         super().setUp()
-        self.exporter = self.start_exporter()
+        folder = tempfile.TemporaryDirectory(prefix="cpu-monitor-prometheus-")
+        self.addCleanup(folder.cleanup)
+        expected = pathlib.Path(folder.name) / "tokens"
+        expected.write_text("web-3 -\n")
+        expected.chmod(0o600)
+        self.exporter = self.start_exporter(
+            "--ingest.tokens-file", expected, "--ingest.allow-anonymous")
         for endpoint in ("web-1", "web-2"):
             self.start_agent(self.exporter, endpoint)
         gone = self.start_agent(self.exporter, "web-3")
         self.exporter.wait_for_up("web-3")
         gone.kill()
-        folder = tempfile.TemporaryDirectory(prefix="cpu-monitor-prometheus-")
-        self.addCleanup(folder.cleanup)
         self.prometheus = self.start(harness.Prometheus(folder.name, self.config(folder.name)))
         self.addCleanup(self.prometheus.kill)
         self.burn_one_second()
